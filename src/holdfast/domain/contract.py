@@ -1,0 +1,245 @@
+"""The contract: what a dataset must look like. One pydantic model, the same from TOML and from Python.
+
+    contract = Contract(name="usage", table="usage_data", primary_key=["date", "bill_id"], columns=[...])
+
+It checks itself when it is made: every name a key, sequence, entity or index uses must be a column.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from holdfast.domain.errors import ContractError
+from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.domain.types import INT_RANGES, ColumnType, Kind, parse_type
+
+
+def _type_of(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_type(value)
+    except ContractError as error:
+        raise ValueError(error.message) from error
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+TypeField = Annotated[ColumnType, BeforeValidator(_type_of), PlainSerializer(str)]
+Names = Annotated[list[str], BeforeValidator(_listed)]
+CHUNK_BYTES_MAX = 32 * 1024 * 1024  # two bytes a record is the least, so at most 2**24 rows: what `_origin` can count
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+
+class Column(_Strict):
+    """One column of the table and how its values are read from the source."""
+
+    name: str = Field(min_length=1, max_length=63)
+    type: TypeField
+    sources: Names = Field(default_factory=list, alias="from")
+    nullable: bool = False
+    default: str | None = None  # the text used where the source has none; parsed like any other value
+    trim: bool = False
+    null_values: list[str] = Field(default_factory=lambda: [""])
+    true_values: list[str] = Field(default_factory=lambda: ["true", "t", "1", "yes"])
+    false_values: list[str] = Field(default_factory=lambda: ["false", "f", "0", "no"])
+    min: str | int | float | None = None
+    max: str | int | float | None = None
+    one_of: list[str | int] | None = None
+    pattern: str | None = None  # a regular expression the whole text must match
+    description: str = ""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"pattern {value!r} is not a regular expression: {error}") from error
+        return value
+
+    @property
+    def header_names(self) -> list[str]:
+        """The headers this column answers to, in the order they are tried."""
+        return [*self.sources, self.name]
+
+
+class Index(_Strict):
+    columns: Names
+    unique: bool = False
+    why: str = ""
+
+
+class CsvFormat(_Strict):
+    """How the file is written. Sizes in bytes, counts in physical lines."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', max_length=1)
+    escape: str = Field(default="", max_length=1)
+    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"] = "utf-8"
+    header: bool | list[str] = True  # a list names the columns of a file without a header
+    skip_lines: int = Field(default=0, ge=0)
+    skip_footer_lines: int = Field(default=0, ge=0)
+    comment: str = Field(default="", max_length=1)
+    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
+    chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        marks = [m for m in (self.delimiter, self.quote, self.escape, self.comment) if m]
+        if len(set(marks)) != len(marks) or any(m in "\r\n" or not m.isascii() for m in marks):
+            raise ValueError(
+                "delimiter, quote, escape and comment must be different ASCII characters, no line ends"
+            )
+        return self
+
+
+class Contract(_Strict):
+    """What a dataset must look like, where it comes from, and how it is written."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")
+    table: str = Field(min_length=1, max_length=127)
+    description: str = ""
+    source: Names = Field(default_factory=list)
+    columns: list[Column] = Field(min_length=1)
+    primary_key: Names = Field(default_factory=list)
+    write_disposition: Literal["merge", "append", "replace"] = "merge"
+    publish: Literal["auto", "chunk", "load"] = "auto"
+    sequence: str | None = None
+    entity: Names = Field(default_factory=list)
+    max_rejects: str | int | None = None
+    on_changed_file: Literal["replace", "refuse"] = "replace"
+    drift: Literal["freeze", "discard_column"] = "freeze"
+    processed_at: str | None = None
+    indexes: list[Index] = Field(default_factory=list)
+    format: CsvFormat = Field(default_factory=CsvFormat)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self)]
+        if self.max_rejects is not None:
+            try:
+                parse_budget(self.max_rejects)
+            except ContractError as error:
+                problems.append(error.message)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def publishes_whole_load(self) -> bool:
+        """Does a load become visible in one transaction rather than chunk by chunk?"""
+        return self.publish == "load" or self.write_disposition == "replace"
+
+
+def _name_problems(contract: Contract) -> list[str]:
+    names = [name.lower() for name in contract.column_names]
+    problems = [f"column {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    reserved = {ORIGIN_COLUMN, *([contract.processed_at.lower()] if contract.processed_at else [])}
+    problems += [f"column name {name!r} is taken by Holdfast" for name in sorted(reserved & set(names))]
+    used = {
+        "primary_key": contract.primary_key,
+        "entity": contract.entity,
+        "sequence": [contract.sequence] if contract.sequence else [],
+        **{f"indexes[{i}]": index.columns for i, index in enumerate(contract.indexes)},
+    }
+    for place, wanted in used.items():
+        problems += [f"{place} names {n!r}, which is no column" for n in wanted if n not in contract.column_names]
+        problems += [f"{place} names {n!r} twice" for n in sorted({n for n in wanted if wanted.count(n) > 1})]
+    return problems
+
+
+def _key_problems(contract: Contract) -> list[str]:
+    problems = []
+    if contract.write_disposition == "merge" and not contract.primary_key:
+        problems.append("write_disposition 'merge' needs a primary_key")
+    if contract.write_disposition == "append" and contract.primary_key:
+        problems.append("write_disposition 'append' is keyless: drop primary_key, or use 'merge'")
+    for name in [*contract.primary_key, *([contract.sequence] if contract.sequence else [])]:
+        column = next((c for c in contract.columns if c.name == name), None)
+        if column and column.nullable:
+            problems.append(f"column {name!r} is a key or sequence and so cannot be nullable")
+        if column and column.type.kind in (Kind.JSON, Kind.FLOAT):
+            problems.append(f"column {name!r} of type {column.type} cannot be a key or sequence")
+    return problems
+
+
+def _rule_problems(contract: Contract) -> list[str]:
+    problems = []
+    for column in contract.columns:
+        if (column.min is not None or column.max is not None) and column.type.kind in (
+            Kind.JSON,
+            Kind.BOOL,
+            Kind.UUID,
+        ):
+            problems.append(f"column {column.name!r}: min and max do not go with type {column.type}")
+    return problems
+
+
+class Budget(_Strict):
+    """How many rejects a load may have: a count of rows, or a share (0 to 1) of its rows."""
+
+    rows: int | None = None
+    share: Decimal | None = None
+
+    def rows_of(self, rows_total: int) -> int:
+        """The budget as a number of rows, for a load of about `rows_total` rows."""
+        return self.rows if self.rows is not None else int((self.share or Decimal(0)) * rows_total)
+
+
+def parse_budget(value: str | int) -> Budget:
+    """Read `100` or `0.5%`. Raises ContractError."""
+    text = str(value).strip()
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text)
+    if not found or (not found[2] and "." in found[1]) or (found[2] and Decimal(found[1]) > 100):
+        raise ContractError(f"max_rejects {text!r}: write a number of rows (100) or a share of them (0.5%)")
+    return Budget(share=Decimal(found[1]) / 100) if found[2] else Budget(rows=int(found[1]))
+
+
+def header_key(name: str) -> str:
+    """Headers match without regard to case, spaces and underscores."""
+    return re.sub(r"[\s_]+", "", name).casefold()
+
+
+def contract_from(data: dict[str, Any]) -> Contract:
+    """A contract from parsed TOML. Raises ContractError that lists every problem with its place."""
+    from pydantic import ValidationError
+
+    try:
+        return Contract.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(p) for p in e['loc']) or 'contract'}: {e['msg']}" for e in error.errors()]
+        raise ContractError(
+            f"contract {data.get('name', '?')!r} is not sound: " + "; ".join(lines),
+            hint="correct the contract and run: holdfast contract check",
+        ) from error
+
+
+__all__ = ["INT_RANGES", "Budget", "Column", "Contract", "CsvFormat", "Index", "contract_from", "header_key", "parse_budget"]

@@ -1,0 +1,166 @@
+"""Every error Holdfast raises, with the exit code the command line gives it.
+
+HoldfastError                          1
+ +- UsageError                         2   the user's words, config, contract or credentials
+ |   +- ConfigError                    2
+ |   +- ContractError                  2
+ |   +- SourceError                    2   a source is missing, unreadable, or not what its contract says
+ |   +- TargetMismatch                 2   the table that exists is not the contract's
+ |   +- LedgerError                    2   the ledger is newer than this code, or was tampered with
+ +- DriftRefused                       4   the source's columns differ from the contract
+ +- RejectBudgetExceeded               3
+ +- SourceChanged                      1   the pinned bytes are no longer there (P8)
+ +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
+ +- RowsUnaccounted                    1   counts do not add up: a bug, nothing was committed (P3)
+ +- ClaimLost                          1   another worker owns the chunk now (P6); the worker loop handles it
+ +- Interrupted                  130/143
+ +- DatabaseError                      1
+     +- AuthenticationFailed           2
+     +- AccessDenied                   2   connected, but not allowed (permissions, read-only database)
+     +- DiskFull                       1
+     +- StatementFailed                1   the database refused a statement; not retried
+     +- UniqueViolation                1
+     +- ConstraintViolation            1   NOT NULL, CHECK, foreign key, value out of range
+     +- TransactionEnded               1   a transaction object was used after its end: a caller's bug
+     +- TransientError                75   allow-listed as worth another try
+         +- ConnectionLost             75
+         |   +- CommitUnknown          75  lost while COMMIT was under way: resolve, never guess (P12)
+         +- DatabaseUnavailable        75  could not connect at all
+         +- Deadlock                   75
+         +- SerializationFailure       75
+         +- LockTimeout                75  includes SQLite's SQLITE_BUSY
+"""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """An error a person can act on: what happened (`message`), what to do next (`hint`)."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def code(self) -> str:
+        """The stable name that `--json` reports."""
+        return type(self).__name__
+
+
+class UsageError(HoldfastError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    pass
+
+
+class ContractError(UsageError):
+    pass
+
+
+class SourceError(UsageError):
+    pass
+
+
+class TargetMismatch(UsageError):
+    pass
+
+
+class LedgerError(UsageError):
+    pass
+
+
+class DriftRefused(HoldfastError):
+    exit_code = 4
+
+
+class RejectBudgetExceeded(HoldfastError):
+    exit_code = 3
+
+
+class SourceChanged(HoldfastError):
+    pass
+
+
+class ChunkFailed(HoldfastError):
+    pass
+
+
+class RowsUnaccounted(HoldfastError):
+    pass
+
+
+class ClaimLost(HoldfastError):
+    pass
+
+
+class Interrupted(HoldfastError):
+    """A signal asked the process to stop; the state is resumable."""
+
+    def __init__(self, message: str, *, hint: str = "", signal_number: int = 2) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = 128 + signal_number
+
+
+class DatabaseError(HoldfastError):
+    pass
+
+
+class AuthenticationFailed(DatabaseError):
+    exit_code = 2
+
+
+class AccessDenied(DatabaseError):
+    exit_code = 2
+
+
+class DiskFull(DatabaseError):
+    pass
+
+
+class StatementFailed(DatabaseError):
+    pass
+
+
+class UniqueViolation(DatabaseError):
+    pass
+
+
+class ConstraintViolation(DatabaseError):
+    pass
+
+
+class TransactionEnded(DatabaseError):
+    pass
+
+
+class TransientError(DatabaseError):
+    exit_code = 75
+
+
+class ConnectionLost(TransientError):
+    pass
+
+
+class CommitUnknown(ConnectionLost):
+    pass
+
+
+class DatabaseUnavailable(TransientError):
+    pass
+
+
+class Deadlock(TransientError):
+    pass
+
+
+class SerializationFailure(TransientError):
+    pass
+
+
+class LockTimeout(TransientError):
+    pass

@@ -1,0 +1,93 @@
+"""What Holdfast asks of a database, and nothing more.
+
+SQL exists only on a transaction; a transaction ends with its `with` block and is dead afterwards. A chunk's rows and the
+ledger's line about them share one transaction, so a crash cannot part them.
+
+Statements that make us crash-safe have names (`run`): they are `.sql` files, one folder per engine over a common one, and
+a name means the same on every engine. Errors are those of `holdfast.domain.errors`; no driver's exception gets out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from holdfast.domain.table import MergeShape, TableDefinition
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a named statement gave: its rows, if it returns any, and how many rows it touched (-1: unknown)."""
+
+    rows: list[Row] = field(default_factory=list)
+    count: int = -1
+
+    @property
+    def first(self) -> Row | None:
+        return self.rows[0] if self.rows else None
+
+
+class Transaction(Protocol):
+    """One transaction. Used after its end, every method raises TransactionEnded."""
+
+    def execute(self, statement: str, binds: Mapping[str, Any] | None = None) -> int:
+        """Run the caller's own SQL with `:name` binds; returns the number of rows it touched (-1: unknown)."""
+        ...
+
+    def query(self, statement: str, binds: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run the caller's own SELECT with `:name` binds; returns rows as dicts."""
+        ...
+
+    def run(self, name: str, shape: MergeShape | None = None, **binds: Any) -> Result:
+        """Run a named statement. `shape` fills in its identifiers."""
+        ...
+
+    def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Insert rows (same keys each); returns how many."""
+        ...
+
+    def upsert(self, table: str, rows: Iterable[Mapping[str, Any]], *, key: Sequence[str]) -> int:
+        """Insert rows, or overwrite those whose key exists (the later of two rows in `rows` wins); returns how many."""
+        ...
+
+    def copy_in(self, table: str, rows: pa.Table) -> int:
+        """Append an Arrow table by the engine's bulk path (columns matched by name); returns how many."""
+        ...
+
+    def create_table(self, definition: TableDefinition) -> None: ...
+
+    def reflect(self, table: str) -> TableDefinition | None:
+        """The table as it is, or None where there is none."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A nested transaction (savepoint): rolls back alone when its block raises."""
+        ...
+
+
+class Database(Protocol):
+    """A database behind a pool. Safe to use from many threads; each `transaction()` has a connection to itself."""
+
+    @property
+    def engine_name(self) -> str:
+        """For people to read; nothing may branch on it."""
+        ...
+
+    def transaction(self, *, lock_timeout_s: float | None = None) -> AbstractContextManager[Transaction]:
+        """A transaction that commits when its block ends and rolls back when it raises.
+
+        Raises CommitUnknown where the connection was lost while COMMIT was under way.
+        """
+        ...
+
+    def problem_with(self, definition: TableDefinition) -> list[str]:
+        """What this engine cannot hold exactly of such a table, in sentences; empty: nothing (P9)."""
+        ...
+
+    def close(self) -> None: ...
