@@ -1,10 +1,10 @@
 """What Holdfast asks of a database, and nothing more.
 
-SQL exists only on a transaction; a transaction ends with its `with` block and is dead afterwards. A chunk's rows and the
-ledger's line about them share one transaction, so a crash cannot part them.
+SQL exists only on a transaction; a transaction ends with its `with` block and is dead afterwards. A chunk's rows
+and the ledger's line about them share one transaction, so a crash cannot part them.
 
-Statements that make us crash-safe have names (`run`): they are `.sql` files, one folder per engine over a common one, and
-a name means the same on every engine. Errors are those of `holdfast.domain.errors`; no driver's exception gets out.
+Statements that make us crash-safe have names (`run`): they are `.sql` files, one folder per engine over a common one,
+and a name means the same on every engine. Errors are those of `holdfast.domain.errors`; no driver's exception gets out.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Transaction(Protocol):
         """Run a named statement. `shape` fills in its identifiers."""
         ...
 
+    def run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a named statement once for every row of binds, in as few round trips as the engine can."""
+        ...
+
     def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert rows (same keys each); returns how many."""
         ...
@@ -84,6 +88,15 @@ class Database(Protocol):
 
         Raises CommitUnknown where the connection was lost while COMMIT was under way.
         """
+        ...
+
+    def statement(self, name: str) -> str:
+        """The SQL of a named statement as this engine runs it, identifiers of the ledger filled in."""
+        ...
+
+    @property
+    def exact_digits_max(self) -> int | None:
+        """How many significant decimal digits the engine holds exactly; None: as many as a contract can ask for."""
         ...
 
     def problem_with(self, definition: TableDefinition) -> list[str]:

@@ -1,0 +1,90 @@
+"""Named points where a test makes a worker die, stop or fail. Off by default, and then only an empty call.
+
+`HOLDFAST_FAULT="commit.rows_written:3=kill"` kills this process at the third passing of that point. Several faults
+are separated by commas. Actions: `kill` (SIGKILL), `stop` (SIGSTOP); `deadlock`, `serialization` and `lost` raise
+that error.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+
+from holdfast.domain.errors import ConnectionLost, Deadlock, SerializationFailure
+
+POINTS = (
+    "claim.begun",
+    "claim.made",
+    "claim.committed",
+    "parse.begun",
+    "parse.read",
+    "parse.done",
+    "commit.begun",
+    "commit.fenced",
+    "direct.copied",
+    "merge.staged",
+    "merge.inserted",
+    "merge.locked",
+    "merge.updated",
+    "merge.advanced",
+    "landing.copied",
+    "commit.rows_written",
+    "commit.rejects_written",
+    "commit.finished",
+    "commit.committed",
+    "plan.registered",
+    "plan.committed",
+    "publish.begun",
+    "publish.removed",
+    "publish.chunk_merged",
+    "publish.finished",
+    "publish.committed",
+)
+"""Every point there is, in the order a load passes them."""
+
+
+def _act(action: str) -> None:
+    match action:
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "deadlock":
+            raise Deadlock("deadlock injected by a test")
+        case "serialization":
+            raise SerializationFailure("serialization failure injected by a test")
+        case "lost":
+            raise ConnectionLost("lost connection injected by a test")
+        case _:
+            raise ValueError(f"unknown fault action {action!r}")
+
+
+def armed(spec: str) -> Callable[[str], None]:
+    """A `reach` that acts as `spec` says. Raises ValueError for a point or action that does not exist."""
+    plans: dict[tuple[str, int], str] = {}
+    for part in filter(None, spec.split(",")):
+        place, _, action = part.partition("=")
+        point, _, nth = place.partition(":")
+        if point not in POINTS:
+            raise ValueError(f"unknown fault point {point!r}; there are: {', '.join(POINTS)}")
+        plans[point, int(nth or 1)] = action or "kill"
+    passed: Counter[str] = Counter()
+
+    def reach_armed(point: str) -> None:
+        passed[point] += 1
+        action = plans.get((point, passed[point]))
+        if action:
+            _act(action)
+
+    return reach_armed
+
+
+def _reach_nothing(point: str) -> None:
+    """The point is passed."""
+
+
+reach: Callable[[str], None] = (
+    armed(os.environ["HOLDFAST_FAULT"]) if os.environ.get("HOLDFAST_FAULT") else _reach_nothing
+)

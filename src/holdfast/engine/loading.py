@@ -1,0 +1,140 @@
+"""A load from its plan to its last line: plan, register, let workers work, and say what happened to every row (P7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from holdfast.domain.contract import Contract
+from holdfast.domain.counts import RowCounts
+from holdfast.domain.errors import ChunkFailed, HoldfastError, RejectBudgetExceeded
+from holdfast.engine.ledger import counts_of, unfinished_loads
+from holdfast.engine.merge import merge_shape
+from holdfast.engine.planner import Plan, make_plan
+from holdfast.engine.register import Registered, register
+from holdfast.ports.database import Database, Row
+from holdfast.ports.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that is in the ledger. `files_known`: files whose bytes were loaded, or planned, before."""
+
+    plan: Plan
+    registered: Registered
+
+    @property
+    def files_known(self) -> int:
+        return len(self.plan.files) - len(self.plan.to_register)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What one run did to one dataset. `counts` are this run's; `chunks_*` are the unfinished loads' and this run's."""
+
+    dataset: str
+    table: str
+    counts: RowCounts
+    files_loaded: int
+    files_known: int
+    chunks_done: int
+    chunks_total: int
+    chunks_failed: int
+    ways: dict[str, int]
+    table_rows: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def prepare(
+    database: Database,
+    source: Source,
+    contract: Contract,
+    patterns: list[str],
+    *,
+    run_id: str,
+    max_rejects: str | int | None = None,
+) -> Prepared:
+    """Plan and register. A planner that was overtaken by another one plans again; what the other did is known then."""
+    while True:
+        plan = make_plan(database, source, contract, patterns)
+        registered = register(database, plan, run_id=run_id, max_rejects=max_rejects)
+        if not registered.stale:
+            return Prepared(plan, registered)
+
+
+def unfinished(database: Database, dataset: str) -> int:
+    """How many loads of the dataset still have something to do."""
+    with database.transaction() as tx:
+        return sum(1 for load in unfinished_loads(tx, dataset) if load.status == "open")
+
+
+def verdict(database: Database, contract: Contract) -> HoldfastError | None:
+    """Why the dataset's loads are not finished; None: they are, and every chunk is done."""
+    with database.transaction() as tx:
+        loads = unfinished_loads(tx, contract.name)
+        failed = tx.run("chunks_failed", dataset=contract.name).rows
+    stopped = next((load for load in loads if load.status == "stopped"), None)
+    if stopped:
+        return RejectBudgetExceeded(
+            stopped.error or f"load {stopped.number} of {contract.name} was stopped",
+            hint=f"see: holdfast rejects list {contract.name}; or load again with a higher --max-rejects",
+        )
+    if failed:
+        return _chunks_failed(contract.name, failed)
+    if loads:
+        return ChunkFailed(
+            f"{contract.name}: load {loads[0].number} is not finished; what was committed stays",
+            hint=f"run it again: holdfast load {contract.name}",
+        )
+    return None
+
+
+def _chunks_failed(dataset: str, failed: list[Row]) -> ChunkFailed:
+    first = failed[0]
+    return ChunkFailed(
+        f"{dataset}: {len(failed)} chunk(s) failed, all others are committed; chunk {first['number']}: {first['error']}",
+        hint=f"see: holdfast chunks {dataset} --state failed; then run the load again",
+    )
+
+
+def report(
+    database: Database,
+    contract: Contract,
+    *,
+    run_ids: list[str],
+    files_known: int,
+    load_number: int,
+    count_table: Callable[[RowCounts], bool] = lambda counts: counts.read > 0,
+) -> LoadReport:
+    """What the runs did, read from the ledger, and the table counted against it where anything was done."""
+    with database.transaction() as tx:
+        rows = [tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0] for run_id in run_ids]
+        progress = tx.run("progress", dataset=contract.name, load_number=load_number).rows[0]
+        counts = sum((counts_of(row) for row in rows), RowCounts())
+        table_rows, warnings = None, []
+        if count_table(counts):
+            both = tx.run("table_and_ledger", merge_shape(contract), dataset=contract.name).rows[0]
+            table_rows, warnings = int(both["table_rows"]), _compare(contract, both)
+    return LoadReport(
+        dataset=contract.name,
+        table=contract.table,
+        counts=counts,
+        files_loaded=sum(int(row["files"]) for row in rows),
+        files_known=files_known,
+        chunks_done=int(progress["chunks_done"]),
+        chunks_total=int(progress["chunks_total"]),
+        chunks_failed=int(progress["chunks_failed"]),
+        ways={way: sum(int(row[way]) for row in rows) for way in ("direct", "merge", "landing")},
+        table_rows=table_rows,
+        warnings=warnings,
+    )
+
+
+def _compare(contract: Contract, both: Row) -> list[str]:
+    table_rows, ledger_rows = int(both["table_rows"]), int(both["ledger_rows"])
+    if table_rows >= ledger_rows:
+        return []
+    return [
+        f"{contract.table} holds {table_rows:,} rows, {ledger_rows - table_rows:,} fewer than Holdfast put there:"
+        " somebody deleted rows"
+    ]

@@ -1,0 +1,134 @@
+"""Writing a chunk's rows so that any order of chunks ends in the same table (P5).
+
+Before the database sees them, a chunk's rows are put in key order (so workers meet at a key from the same side, and
+the index is filled in order) and left with one row a key: the one with the greatest (sequence, _origin).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import UniqueViolation
+from holdfast.domain.origin import ORIGIN_COLUMN, origin_of
+from holdfast.domain.table import MergeShape
+from holdfast.engine.faults import reach
+from holdfast.ports.database import Transaction
+
+Way = Literal["direct", "merge", "landing"]
+STAGING = "holdfast_staging"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of the rows that were written; `superseded` counts those that lost to a row of the table."""
+
+    way: Way
+    inserted: int
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+
+
+def merge_shape(contract: Contract, staging: str = STAGING) -> MergeShape:
+    return MergeShape(
+        target=contract.table,
+        staging=staging,
+        columns=contract.column_names,
+        key=tuple(contract.primary_key),
+        sequence=contract.sequence,
+        processed_at=contract.processed_at,
+    )
+
+
+def with_origins(table: pa.Table, chunk: int) -> pa.Table:
+    """The parser's table with its `row` column turned into `_origin`."""
+    rows = table.column("row").cast(pa.int64())
+    place = table.schema.get_field_index("row")
+    return table.set_column(place, ORIGIN_COLUMN, pc.add(rows, pa.scalar(origin_of(chunk, 0), pa.int64())))
+
+
+def order_and_dedupe(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
+    """Rows in key order with one row a key, and how many lost. Without a key: as they are."""
+    key = contract.primary_key
+    if not key or table.num_rows < 2:
+        return table, 0
+    table = table.combine_chunks()
+    if _strictly_increasing(table, key):
+        return table, 0
+    rank = [*key, *([contract.sequence] if contract.sequence else []), ORIGIN_COLUMN]
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(rank)])
+    table = table.take(order).combine_chunks()
+    last_of_key = np.append(~_same_as_next(table, key), True)
+    superseded = int(len(last_of_key) - np.count_nonzero(last_of_key))
+    return (table.filter(pa.array(last_of_key)) if superseded else table), superseded
+
+
+def _same_as_next(table: pa.Table, key: list[str]) -> npt.NDArray[np.bool_]:
+    same = np.ones(table.num_rows - 1, dtype=bool)
+    for name in key:
+        column = table.column(name)
+        same &= pc.equal(column[:-1], column[1:]).to_numpy()
+    return same
+
+
+def _strictly_increasing(table: pa.Table, key: list[str]) -> bool:
+    """Is the table in key order without equal neighbours? A cheap question that spares most sorted files the sort."""
+    undecided = np.ones(table.num_rows - 1, dtype=bool)
+    for name in key:
+        column = table.column(name)
+        before, after = column[:-1], column[1:]
+        if (undecided & pc.greater(before, after).to_numpy()).any():
+            return False
+        undecided &= pc.equal(before, after).to_numpy()
+    return not undecided.any()
+
+
+def write_direct(tx: Transaction, contract: Contract, rows: pa.Table) -> Written | None:
+    """Bulk copy straight into the table; None: a key was there already, and nothing was written."""
+    try:
+        with tx.transaction() as savepoint:
+            savepoint.copy_in(contract.table, rows)
+            reach("direct.copied")
+    except UniqueViolation:
+        return None
+    return Written("direct", inserted=rows.num_rows)
+
+
+def write_merge(tx: Transaction, contract: Contract, rows: pa.Table) -> Written:
+    """Bulk copy into a staging table, then merge it into the table."""
+    shape = merge_shape(contract)
+    tx.run("create_staging", shape)
+    tx.copy_in(STAGING, rows)
+    reach("merge.staged")
+    written = merge_staged(tx, shape, rows.num_rows)
+    tx.run("drop_staging", shape)
+    return written
+
+
+def merge_staged(tx: Transaction, shape: MergeShape, staged: int) -> Written:
+    """Merge a staging table of `staged` rows, one a key, into its target."""
+    inserted = tx.run("insert_missing", shape).count
+    reach("merge.inserted")
+    updated = unchanged = 0
+    if inserted < staged and tx.run("lock_older", shape).rows[0]["older"]:
+        reach("merge.locked")
+        updated = tx.run("update_differing", shape).count
+        reach("merge.updated")
+        unchanged = tx.run("advance_unchanged", shape).count
+        reach("merge.advanced")
+    superseded = staged - inserted - updated - unchanged
+    return Written("merge", inserted, updated, unchanged, superseded)
+
+
+def write_landing(tx: Transaction, landing: str, rows: pa.Table) -> Written:
+    """Bulk copy into the load's landing table; what becomes of the rows is known when it is published."""
+    tx.copy_in(landing, rows)
+    reach("landing.copied")
+    return Written("landing", inserted=rows.num_rows)

@@ -1,0 +1,90 @@
+"""The ledger's versions. Statements are named `ledger_<version>_<step>`; a version applies whole or not at all.
+
+A newer ledger than this code is refused; an older one is migrated in a transaction under a lock, so two processes that
+start at once on an empty database both succeed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from holdfast.domain.errors import LedgerError
+from holdfast.ports.database import Database, Transaction
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        "ledger_1_migration",
+        "ledger_1_dataset",
+        "ledger_1_run",
+        "ledger_1_load",
+        "ledger_1_file",
+        "ledger_1_file_by_content",
+        "ledger_1_chunk",
+        "ledger_1_chunk_unfinished",
+        "ledger_1_chunk_by_load",
+        "ledger_1_chunk_by_file",
+        "ledger_1_reject",
+        "ledger_1_worker",
+    ),
+}
+LATEST = max(MIGRATIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerVersion:
+    """`found` is 0 where there is no ledger yet."""
+
+    found: int
+    latest: int = LATEST
+
+    @property
+    def is_current(self) -> bool:
+        return self.found == self.latest
+
+
+def ledger_version(database: Database) -> LedgerVersion:
+    """The ledger's version. Raises LedgerError when it is newer than this code or was changed by hand."""
+    with database.transaction() as tx:
+        return LedgerVersion(_verified(database, tx))
+
+
+def upgrade(database: Database) -> LedgerVersion:
+    """Bring the ledger to the latest version; returns what was found before. Safe to call at every start."""
+    with database.transaction() as tx:
+        found = _verified(database, tx)
+    if found == LATEST:
+        return LedgerVersion(found)
+    with database.transaction() as tx:
+        tx.run("ledger_lock")
+        found = _verified(database, tx)
+        tx.run("ledger_schema")
+        for version in range(found + 1, LATEST + 1):
+            for name in MIGRATIONS[version]:
+                tx.run(name)
+            tx.run("migration_add", version=version, checksum=_checksum(database, version))
+    return LedgerVersion(found)
+
+
+def _verified(database: Database, tx: Transaction) -> int:
+    if not tx.run("ledger_exists").rows[0]["found"]:
+        return 0
+    applied = {row["version"]: row["checksum"] for row in tx.run("migrations_applied").rows}
+    newest = max(applied, default=0)
+    if newest > LATEST:
+        raise LedgerError(
+            f"the ledger is version {newest}, this Holdfast knows up to {LATEST}; nothing was touched",
+            hint="upgrade Holdfast on this machine: pip install --upgrade holdfast",
+        )
+    for version, checksum in applied.items():
+        if checksum != _checksum(database, version):
+            raise LedgerError(
+                f"the ledger's version {version} was not made by this Holdfast; nothing was touched",
+                hint="restore the ledger from a backup, or load into a fresh database",
+            )
+    return newest
+
+
+def _checksum(database: Database, version: int) -> str:
+    text = "\n".join(database.statement(name) for name in MIGRATIONS[version])
+    return hashlib.sha256(text.encode()).hexdigest()

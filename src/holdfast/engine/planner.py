@@ -1,0 +1,188 @@
+"""The plan: which files are new, changed or known, and the chunks still to do.
+
+`make_plan` reads and writes nothing; `register` writes the plan to the ledger under the dataset's lock, in natural
+name order, so two planners agree. A plan made on a ledger that has moved on since is made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from holdfast.domain.chunk import ChunkState, FileStamp
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import SourceChanged, SourceError
+from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion, LoadKind, chunk_row, current_files
+from holdfast.engine.spans import CutFile, Cutter, content_hash
+from holdfast.parsing import csv, records
+from holdfast.ports.database import Database, Transaction
+from holdfast.ports.source import Source, SourceHandle
+
+HEAD_BYTES = 1024 * 1024
+_REMOVABLE = (ChunkState.DONE,)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of a plan. `known`: the version that holds these very bytes; else `cut` says what is to do."""
+
+    stamp: FileStamp
+    content_hash: str
+    layout: FileLayout | None = None
+    cut: CutFile | None = None
+    known: FileVersion | None = None
+    same_as: str = ""  # the file of this very plan that has the same bytes
+    replaces: FileVersion | None = None
+    gone: list[ChunkRow] = field(default_factory=list)  # chunks of `replaces` whose bytes are no longer there
+
+    @property
+    def removes_rows(self) -> bool:
+        return any(chunk.state in _REMOVABLE for chunk in self.gone)
+
+    @property
+    def new_chunks(self) -> int:
+        return len(self.cut.chunks) - len(self.cut.kept) if self.cut else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a load would do. `seen` is the ledger it was made on: file numbers and hashes."""
+
+    contract: Contract
+    files: list[PlannedFile]
+    seen: tuple[tuple[int, str], ...]
+
+    @property
+    def kind(self) -> LoadKind:
+        if self.contract.write_disposition == "replace":
+            return LoadKind.REPLACE
+        appends = self.contract.write_disposition == "append"
+        if self.contract.publish == "load" or (appends and any(file.removes_rows for file in self.files)):
+            return LoadKind.LOAD
+        return LoadKind.CHUNK
+
+    @property
+    def to_register(self) -> list[PlannedFile]:
+        return [file for file in self.files if file.known is None and not file.same_as]
+
+    @property
+    def rows_about(self) -> int:
+        """Physical lines of all the plan's chunks: about the number of rows, and never fewer than the records."""
+        return sum(chunk.lines for file in self.to_register if file.cut for chunk in file.cut.chunks)
+
+
+def make_plan(database: Database, source: Source, contract: Contract, patterns: list[str]) -> Plan:
+    """Look at the sources and the ledger. Raises SourceError, DriftRefused, SourceChanged."""
+    with database.transaction() as tx:
+        exists = bool(tx.run("ledger_exists").rows[0]["found"])
+        current = current_files(tx, contract.name) if exists else []
+        chunks = {file.number: _chunks(tx, contract.name, file.number) for file in current}
+    stamps = source.list(patterns)
+    seen = tuple((file.number, file.content_hash) for file in current)
+    if contract.write_disposition == "replace":
+        return Plan(contract, _plan_replace(source, contract, stamps, current), seen)
+    files: dict[str, PlannedFile] = {}
+    planned_files = []
+    for stamp in stamps:
+        planned = _plan_file(source, contract, stamp, current, chunks)
+        first = files.setdefault(planned.content_hash, planned)
+        if first is not planned and planned.known is None:
+            planned = PlannedFile(stamp, planned.content_hash, same_as=first.stamp.uri)
+        planned_files.append(planned)
+    return Plan(contract, planned_files, seen)
+
+
+def _chunks(tx: Transaction, dataset: str, file_number: int) -> list[ChunkRow]:
+    return [chunk_row(row) for row in tx.run("chunks_of_file", dataset=dataset, file_number=file_number).rows]
+
+
+def _plan_replace(
+    source: Source, contract: Contract, stamps: list[FileStamp], current: list[FileVersion]
+) -> list[PlannedFile]:
+    """A replace load takes all files or none: the table holds what the files hold now."""
+    hashed = [(stamp, _hash(source, stamp)) for stamp in stamps]
+    if [digest for _, digest in hashed] == [file.content_hash for file in current]:
+        return [PlannedFile(stamp, digest, known=file) for (stamp, digest), file in zip(hashed, current, strict=True)]
+    return [_plan_new(source, contract, stamp, None, []) for stamp in stamps]
+
+
+def _hash(source: Source, stamp: FileStamp) -> str:
+    handle = source.open(stamp.uri)
+    try:
+        return content_hash(handle, stamp.size_bytes)
+    finally:
+        handle.close()
+
+
+def _plan_file(
+    source: Source,
+    contract: Contract,
+    stamp: FileStamp,
+    current: list[FileVersion],
+    chunks: dict[int, list[ChunkRow]],
+) -> PlannedFile:
+    digest = _hash(source, stamp)
+    known = next((f for f in current if f.content_hash == digest and f.size_bytes == stamp.size_bytes), None)
+    if known:
+        return PlannedFile(stamp, digest, known=known)
+    older = next((f for f in reversed(current) if f.uri == stamp.uri), None)
+    planned = _plan_new(source, contract, stamp, older, chunks[older.number] if older else [])
+    appends = contract.write_disposition == "append"
+    if appends and contract.on_changed_file == "refuse" and planned.removes_rows:
+        raise SourceError(
+            f"{stamp.uri} is not the file that was loaded as version {older.version if older else 0}: "
+            f"{len(planned.gone)} of its chunks have other bytes now; nothing was loaded",
+            hint='deliver changes as a new file, or set on_changed_file = "replace" in the contract',
+        )
+    return planned
+
+
+def _plan_new(
+    source: Source, contract: Contract, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
+) -> PlannedFile:
+    handle = source.open(stamp.uri)
+    try:
+        layout = read_layout(handle, stamp, contract)
+        same_form = older is not None and _same_form(older.layout, layout)
+        keepable = [c for c in older_chunks if c.state is not ChunkState.LANDED] if same_form else []
+        cut = Cutter(handle, stamp.size_bytes, layout, contract, stamp.uri, keepable).cut()
+    finally:
+        handle.close()
+    now = source.stamp(stamp.uri)
+    if now.size_bytes < stamp.size_bytes:
+        raise SourceChanged(f"{stamp.uri} shrank while it was planned; nothing was loaded", hint="run it again")
+    kept = {chunk.number for chunk in cut.kept.values()}
+    gone = [chunk for chunk in older_chunks if chunk.number not in kept]
+    return PlannedFile(stamp, cut.content_hash, layout, cut, replaces=older, gone=gone)
+
+
+def _same_form(old: FileLayout, new: FileLayout) -> bool:
+    return (old.names, old.newline, old.encoding, old.data_start) == (
+        new.names,
+        new.newline,
+        new.encoding,
+        new.data_start,
+    )
+
+
+def read_layout(handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
+    """How the file is written, checked against the contract. Raises SourceError, DriftRefused."""
+    head = handle.read(0, min(HEAD_BYTES, stamp.size_bytes))
+    header = csv.read_header(head, contract.format, at_eof=len(head) == stamp.size_bytes, file_name=stamp.uri)
+    csv.bind(contract, header, stamp.uri)
+    data_end = _data_end(handle, stamp.size_bytes, contract, header)
+    return FileLayout(
+        names=tuple(header.names),
+        newline=header.newline,
+        encoding=header.encoding,
+        data_start=header.data_start,
+        data_end=max(header.data_start, data_end),
+    )
+
+
+def _data_end(handle: SourceHandle, size_bytes: int, contract: Contract, header: csv.Header) -> int:
+    if not contract.format.skip_footer_lines:
+        return size_bytes
+    tail_bytes = HEAD_BYTES
+    tail = handle.read(max(0, size_bytes - tail_bytes), size_bytes)
+    footer = records.tail_bytes(tail, contract.format.skip_footer_lines, header.newline, header.encoding)
+    return size_bytes - footer

@@ -1,0 +1,107 @@
+"""From a claim to rows ready to write: read the span, prove its bytes are those pinned (P8), parse, put in key order.
+
+All of it happens outside any transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import xxhash
+
+from holdfast.domain.chunk import Span
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import SourceChanged, SourceError
+from holdfast.domain.reject import Reject
+from holdfast.engine.claims import Claim
+from holdfast.engine.faults import reach
+from holdfast.engine.ledger import FileLayout, FileVersion
+from holdfast.engine.merge import order_and_dedupe, with_origins
+from holdfast.parsing import csv
+from holdfast.parsing.records import count_lines
+from holdfast.ports.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyChunk:
+    """A chunk's rows, typed, with `_origin`, in key order, one a key; and all that was left out."""
+
+    rows: pa.Table
+    read: int
+    superseded: int
+    rejects: list[Reject]
+    blank_lines: int
+    comment_lines: int
+
+
+def hash_bytes(data: bytes | memoryview) -> str:
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def read_chunk(
+    source: Source, contract: Contract, file: FileVersion, claim: Claim, *, digits_max: int | None
+) -> ReadyChunk:
+    """Read, prove and parse a chunk. Raises SourceChanged when the bytes are no longer those of the plan."""
+    reach("parse.begun")
+    data = read_pinned(source, file, claim)
+    reach("parse.read")
+    start = max(claim.span.start, file.layout.data_start)
+    end = max(start, min(claim.span.end, file.layout.data_end))
+    layout = bound_layout(contract, file.layout, file.uri)
+    skipped = data[: start - claim.span.start]
+    parsed = csv.parse_chunk(
+        data[start - claim.span.start : end - claim.span.start],
+        layout,
+        contract,
+        first_line=claim.first_line + count_lines(skipped, file.layout.newline, file.layout.encoding),
+        base_offset=start,
+        digits_max=digits_max,
+    )
+    rows, superseded = order_and_dedupe(with_origins(parsed.table, claim.number), contract)
+    reach("parse.done")
+    return ReadyChunk(rows, parsed.read, superseded, parsed.rejects, parsed.blank_lines, parsed.comment_lines)
+
+
+def bound_layout(contract: Contract, layout: FileLayout, uri: str) -> csv.Layout:
+    header = csv.Header(
+        names=layout.names,
+        data_start=layout.data_start,
+        newline=layout.newline,
+        encoding=layout.encoding,
+    )
+    return csv.bind(contract, header, uri)
+
+
+def read_pinned(source: Source, file: FileVersion, claim: Claim) -> bytes:
+    """The span's bytes, proved to be those the plan pinned."""
+    hint = "run the load again: it plans the new version, keeps what is equal and loads what changed"
+    try:
+        handle = source.open(file.uri)
+    except SourceError as error:
+        raise SourceError(f"{error.message}; {_state(claim)}", hint=error.hint) from error
+    try:
+        data = handle.read(claim.span.start, claim.span.end)
+    finally:
+        handle.close()
+    if len(data) != claim.span.size_bytes:
+        raise SourceChanged(
+            f"{file.uri} shrank while it was loaded: chunk {claim.number} ends at byte {claim.span.end:,} and only"
+            f" {claim.span.start + len(data):,} are left; {_state(claim)}",
+            hint=hint,
+        )
+    if hash_bytes(data) != claim.span_hash:
+        raise SourceChanged(
+            f"{file.uri} changed while it was loaded: bytes {_range(claim.span)} are not those the plan pinned;"
+            f" {_state(claim)}",
+            hint=hint,
+        )
+    return data
+
+
+def _range(span: Span) -> str:
+    return f"{span.start:,} to {span.end:,}"
+
+
+def _state(claim: Claim) -> str:
+    return f"nothing of chunk {claim.number} was committed, chunks done before stay"

@@ -1,0 +1,199 @@
+"""Writing a plan to the ledger: one transaction under the dataset's lock, so that two planners agree.
+
+Files get their numbers in natural name order, chunks in the order of their files: `_origin`, and with it the winner
+between two deliveries of a key, depends on nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from holdfast.domain.chunk import ChunkState
+from holdfast.domain.contract import Contract, parse_budget
+from holdfast.domain.origin import origin_range
+from holdfast.engine.faults import reach
+from holdfast.engine.landing import landing_shape
+from holdfast.engine.ledger import (
+    ChunkRow,
+    DatasetLock,
+    Load,
+    LoadKind,
+    current_files,
+    lock_dataset,
+    lock_load,
+    set_load_status,
+    unfinished_loads,
+)
+from holdfast.engine.planner import Plan, PlannedFile
+from holdfast.engine.target import ensure_target
+from holdfast.ports.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """`load` is None where the plan had nothing new. `stale`: the ledger moved on, make the plan again."""
+
+    load: Load | None = None
+    stale: bool = False
+
+
+def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | int | None) -> Registered:
+    """Write the plan. Raises TargetMismatch, ContractError; then nothing was written."""
+    contract = plan.contract
+    with database.transaction() as tx:
+        lock = lock_dataset(tx, contract)
+        seen = tuple((file.number, file.content_hash) for file in current_files(tx, contract.name))
+        if seen != plan.seen:
+            return Registered(stale=True)
+        ensure_target(tx, contract)
+        load = None
+        if plan.to_register:
+            _give_up_older_replaces(tx, plan, contract)
+            load = _add_load(tx, lock, plan, run_id, max_rejects)
+            for file in plan.to_register:
+                _add_file(tx, lock, load, file)
+            if plan.kind is LoadKind.REPLACE:
+                _replace_older_files(tx, contract.name, load)
+            lock.save(tx)
+        _reopen(tx, contract, max_rejects, new=load)
+        reach("plan.registered")
+    reach("plan.committed")
+    return Registered(load)
+
+
+def _budget(contract: Contract, plan: Plan, max_rejects: str | int | None) -> int | None:
+    value = contract.max_rejects if max_rejects is None else max_rejects
+    return None if value is None else parse_budget(value).rows_of(plan.rows_about)
+
+
+def _add_load(tx: Transaction, lock: DatasetLock, plan: Plan, run_id: str, max_rejects: str | int | None) -> Load:
+    contract = plan.contract
+    number = lock.take_load()
+    tx.run(
+        "load_add",
+        dataset=contract.name,
+        number=number,
+        kind=str(plan.kind),
+        rejects_max=_budget(contract, plan, max_rejects),
+        contract=contract.model_dump_json(by_alias=True),
+        run_id=run_id,
+    )
+    load = lock_load(tx, contract.name, number)
+    if load.kind.lands:
+        tx.run("create_landing", landing_shape(load))
+    return load
+
+
+def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile) -> None:
+    if file.cut is None or file.layout is None:
+        return
+    number = lock.take_file()
+    if file.replaces:
+        tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number)
+    tx.run(
+        "file_add",
+        dataset=load.dataset,
+        number=number,
+        load_number=load.number,
+        uri=file.stamp.uri,
+        version=file.replaces.version + 1 if file.replaces else 1,
+        content_hash=file.content_hash,
+        size_bytes=file.stamp.size_bytes,
+        modified=file.stamp.modified,
+        layout=file.layout.to_json(),
+    )
+    for chunk in file.gone:
+        _let_go(tx, load, chunk)
+    _add_chunks(tx, lock, load, number, file)
+
+
+def _let_go(tx: Transaction, load: Load, chunk: ChunkRow) -> None:
+    """A chunk whose bytes are gone: dropped if its rows are not in the table; else the publish takes them out."""
+    if chunk.state is ChunkState.DONE:
+        return
+    tx.run("chunk_drop", dataset=load.dataset, number=chunk.number)
+    drop_rejects(tx, load.dataset, chunk.number)
+
+
+def drop_rejects(tx: Transaction, dataset: str, chunk_number: int) -> None:
+    start, end = origin_range(chunk_number)
+    tx.run("rejects_drop", dataset=dataset, origin_start=start, origin_end=end)
+
+
+def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int, file: PlannedFile) -> None:
+    if file.cut is None:
+        return
+    new = []
+    for ordinal, planned in enumerate(file.cut.chunks):
+        place = {
+            "dataset": load.dataset,
+            "file_number": file_number,
+            "load_number": load.number,
+            "ordinal": ordinal,
+            "span_start": planned.span.start,
+            "span_end": planned.span.end,
+            "first_line": planned.first_line,
+        }
+        old = file.cut.kept.get(ordinal)
+        if old is None:
+            pinned = {"span_hash": planned.span_hash, "lines": planned.lines}
+            new.append({**place, **pinned, "number": lock.take_chunk()})
+            continue
+        tx.run("chunk_move", **place, number=old.number)
+        origin_start, origin_end = origin_range(old.number)
+        tx.run(
+            "chunks_move_rejects",
+            dataset=load.dataset,
+            file_number=file_number,
+            lines_by=planned.first_line - old.first_line,
+            bytes_by=planned.span.start - old.span.start,
+            origin_start=origin_start,
+            origin_end=origin_end,
+        )
+    tx.run_many("chunk_add", new)
+
+
+def _give_up_older_replaces(tx: Transaction, plan: Plan, contract: Contract) -> None:
+    """A replace load that never published is overtaken by this one."""
+    if plan.kind is not LoadKind.REPLACE:
+        return
+    for load in unfinished_loads(tx, contract.name):
+        if load.kind is LoadKind.REPLACE:
+            abandon(tx, load)
+
+
+def abandon(tx: Transaction, load: Load) -> None:
+    """Give a load up: its unfinished chunks are dropped, its landing table goes, what was visible stays."""
+    for row in tx.run("load_chunks", dataset=load.dataset, load_number=load.number).rows:
+        if row["state"] != ChunkState.DONE:
+            tx.run("chunk_drop", dataset=load.dataset, number=row["number"])
+            drop_rejects(tx, load.dataset, row["number"])
+    if load.kind.lands:
+        tx.run("drop_landing", landing_shape(load))
+    set_load_status(tx, load, "abandoned")
+
+
+def _replace_older_files(tx: Transaction, dataset: str, load: Load) -> None:
+    for file in current_files(tx, dataset):
+        if file.load_number != load.number:
+            tx.run("file_replaced", dataset=dataset, number=file.number)
+
+
+def _reopen(tx: Transaction, contract: Contract, max_rejects: str | int | None, *, new: Load | None) -> None:
+    """Loads begun before go on: under today's budget, with today's contract, their failed chunks tried once more."""
+    for load in unfinished_loads(tx, contract.name):
+        if new and load.number == new.number:
+            continue
+        budget = load.rejects_max
+        if max_rejects is not None or load.status == "stopped":
+            row = tx.run("load_lines", dataset=contract.name, load_number=load.number).rows[0]
+            value = contract.max_rejects if max_rejects is None else max_rejects
+            budget = None if value is None else parse_budget(value).rows_of(int(row["lines"]))
+        tx.run(
+            "load_reopen",
+            dataset=contract.name,
+            number=load.number,
+            rejects_max=budget,
+            contract=contract.model_dump_json(by_alias=True),
+        )
+    tx.run("chunks_retry_failed", dataset=contract.name)

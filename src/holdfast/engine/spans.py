@@ -1,0 +1,154 @@
+"""Cutting a file into chunks: spans that cover it, end at record ends, and keep what an older version had (P2).
+
+The file is read in windows of about a chunk, never mapped: a mapped file that shrinks kills the process. Spans of an
+older version are candidates where their bytes stand again, at the same offset or moved by the change in size, so a file
+that grew or was edited in one place keeps its other chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import xxhash
+
+from holdfast.domain.chunk import PlannedChunk, Span
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import SourceChanged
+from holdfast.engine.ledger import ChunkRow, FileLayout
+from holdfast.engine.reading import bound_layout, hash_bytes
+from holdfast.parsing import csv, records
+from holdfast.ports.source import SourceHandle
+
+READ_BYTES = 8 * 1024 * 1024
+LOOKAHEAD_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CutFile:
+    """All chunks of a file in order; `kept` maps a place in `chunks` to the older version's chunk of those bytes."""
+
+    content_hash: str
+    chunks: list[PlannedChunk]
+    kept: dict[int, ChunkRow] = field(default_factory=dict)
+
+
+def content_hash(handle: SourceHandle, size_bytes: int) -> str:
+    """Hash the whole file. Raises SourceChanged when it is shorter than said."""
+    digest = xxhash.xxh3_128()
+    for start in range(0, size_bytes, READ_BYTES):
+        digest.update(_read(handle, start, min(start + READ_BYTES, size_bytes)))
+    return digest.hexdigest()
+
+
+def _read(handle: SourceHandle, start: int, end: int) -> bytes:
+    data = handle.read(start, end)
+    if len(data) != end - start:
+        raise SourceChanged(
+            f"the file shrank while it was planned: byte {start + len(data):,} is its end, {end:,} bytes were there"
+            " before; nothing was loaded",
+            hint="run the command again when the file is complete",
+        )
+    return data
+
+
+@dataclass(slots=True)
+class Cutter:
+    """Cuts one version of one file. `older` are the chunks of the version before it."""
+
+    handle: SourceHandle
+    size_bytes: int
+    layout: FileLayout
+    contract: Contract
+    uri: str
+    older: list[ChunkRow] = field(default_factory=list)
+
+    def cut(self) -> CutFile:
+        candidates = self._candidates()
+        digest, line = xxhash.xxh3_128(), 1
+        chunks: list[PlannedChunk] = []
+        kept: dict[int, ChunkRow] = {}
+        for span, old in self._spans(candidates):
+            data = _read(self.handle, span.start, span.end)
+            digest.update(data)
+            lines = records.count_lines(data, self.layout.newline, self.layout.encoding)
+            if old:
+                kept[len(chunks)] = old
+            chunks.append(PlannedChunk(span, hash_bytes(data), line, lines))
+            line += lines
+        return CutFile(digest.hexdigest(), chunks, kept)
+
+    def _spans(self, candidates: dict[int, ChunkRow]) -> Iterator[tuple[Span, ChunkRow | None]]:
+        start = 0
+        while start < self.size_bytes:
+            old = candidates.get(start)
+            end = start + old.span.size_bytes if old else self._next_cut(start, candidates)
+            yield Span(start, end), old
+            start = end
+
+    def _next_cut(self, start: int, candidates: dict[int, ChunkRow]) -> int:
+        """The end of the chunk that starts at `start`: a record end at the usual size, or where an old chunk begins."""
+        data_start = max(start, self.layout.data_start)
+        target = data_start + self.contract.format.chunk_bytes
+        for place in sorted(c for c in candidates if data_start < c <= target):
+            if self._record_end(data_start, place) == place:
+                return place
+        end = self._record_end(data_start, target)
+        while self.contract.entity and end < self.layout.data_end:
+            following = self._record_end(end, end + 1)
+            if not self._same_entity(data_start, end, following):
+                break
+            end = following
+        return self.size_bytes if end >= self.layout.data_end else end
+
+    def _record_end(self, start: int, at_least: int) -> int:
+        """The first record end at or after `at_least`, for records that begin at `start`."""
+        stop = self.layout.data_end
+        if at_least >= stop:
+            return stop
+        lookahead = LOOKAHEAD_BYTES
+        while True:
+            end = min(at_least + lookahead, stop)
+            window = _read(self.handle, start, end)
+            cut = records.find_cut(
+                window,
+                self.contract.format,
+                self.layout.newline,
+                at_least - start,
+                at_eof=end == stop,
+                encoding=self.layout.encoding,
+            )
+            if cut is not None:
+                return start + cut
+            lookahead *= 4
+
+    def _same_entity(self, chunk_start: int, end: int, following: int) -> bool:
+        before = csv.last_record(_read(self.handle, chunk_start, end), self.contract.format, self.layout.newline)
+        after = _read(self.handle, end, following)
+        bound = bound_layout(self.contract, self.layout, self.uri)
+        keys = [csv.fields_of(record, bound, self.contract, self.contract.entity) for record in (before, after)]
+        return keys[0] is not None and keys[0] == keys[1]
+
+    def _candidates(self) -> dict[int, ChunkRow]:
+        """Old chunks by the offset where their bytes stand in this version."""
+        found: dict[int, ChunkRow] = {}
+        old_size = max((chunk.span.end for chunk in self.older), default=0)
+        shift = self.size_bytes - old_size
+        for chunk in self.older:
+            for start in dict.fromkeys((chunk.span.start, chunk.span.start + shift)):
+                if start not in found and self._stands_at(chunk, start, old_size):
+                    found[start] = chunk
+                    break
+        return found
+
+    def _stands_at(self, chunk: ChunkRow, start: int, old_size: int) -> bool:
+        end = start + chunk.span.size_bytes
+        if start < 0 or end > self.size_bytes or (start == 0) != (chunk.span.start == 0):
+            return False
+        if hash_bytes(_read(self.handle, start, end)) != chunk.span_hash:
+            return False
+        if chunk.span.end < old_size or end == self.size_bytes:
+            return True
+        # The old file's last chunk may have ended inside a record that is whole now.
+        data_start = max(start, self.layout.data_start)
+        return not self.contract.format.skip_footer_lines and self._record_end(data_start, end) == end

@@ -1,0 +1,96 @@
+"""The table a contract asks for: made when it is missing, compared when it is there."""
+
+from __future__ import annotations
+
+from holdfast.domain.contract import Column, Contract
+from holdfast.domain.errors import TargetMismatch
+from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.domain.table import CheckRule, ColumnDefinition, IndexDefinition, TableDefinition
+from holdfast.domain.types import ColumnType, Kind
+from holdfast.ports.database import Transaction
+
+_WIDER = {(Kind.INT, Kind.BIGINT)}
+
+
+def target_definition(contract: Contract) -> TableDefinition:
+    """The contract's table. A keyless one has `_origin` as its primary key: no row can stand twice (P4)."""
+    columns = [_column_definition(column) for column in contract.columns]
+    columns.append(ColumnDefinition(ORIGIN_COLUMN, ColumnType(Kind.BIGINT), nullable=False))
+    if contract.processed_at:
+        moment = ColumnType(Kind.TIMESTAMP, format="%Y-%m-%d %H:%M:%S", zone="UTC")
+        columns.append(ColumnDefinition(contract.processed_at, moment, nullable=False, default_now=True))
+    return TableDefinition(
+        name=contract.table,
+        columns=tuple(columns),
+        primary_key=tuple(contract.primary_key) or (ORIGIN_COLUMN,),
+        indexes=tuple(IndexDefinition(tuple(i.columns), i.unique) for i in contract.indexes),
+    )
+
+
+def _column_definition(column: Column) -> ColumnDefinition:
+    rule = CheckRule(min=column.min, max=column.max, one_of=tuple(column.one_of or ()))
+    return ColumnDefinition(column.name, column.type, column.nullable, rule)
+
+
+def ensure_target(tx: Transaction, contract: Contract) -> None:
+    """Create the table, or compare the one that is there. Raises TargetMismatch with every difference."""
+    wanted = target_definition(contract)
+    found = tx.reflect(contract.table)
+    if found is None:
+        tx.create_table(wanted)
+        return
+    differences = compare(wanted, found)
+    if differences:
+        raise TargetMismatch(
+            f"table {contract.table!r} is not what contract {contract.name!r} asks for; nothing was loaded:\n  - "
+            + "\n  - ".join(differences),
+            hint="change the table or the contract, or name another table in the contract",
+        )
+
+
+def compare(wanted: TableDefinition, found: TableDefinition) -> list[str]:
+    """Differences that would lose or refuse rows, in sentences. A wider column than asked for is none."""
+    differences = []
+    for column in wanted.columns:
+        there = found.column(column.name)
+        if there is None:
+            differences.append(f"column {column.name!r} ({column.type}) is missing{_remedy(column)}")
+        elif not _holds(there.type, column.type):
+            differences.append(f"column {column.name!r} is {there.type}, the contract says {column.type}")
+        elif column.nullable and not there.nullable:
+            differences.append(f"column {column.name!r} is NOT NULL, the contract says nullable")
+    names = {column.name for column in wanted.columns}
+    for extra in found.columns:
+        if extra.name not in names and not extra.nullable and not extra.default_now:
+            differences.append(f"column {extra.name!r} is NOT NULL and not in the contract, so no row could be written")
+    if set(found.primary_key) != set(wanted.primary_key):
+        differences.append(f"the primary key is ({_names(found)}), the contract says ({_names(wanted)})")
+    return differences
+
+
+def _remedy(column: ColumnDefinition) -> str:
+    if column.name != ORIGIN_COLUMN:
+        return ""
+    return ': add it with ALTER TABLE ... ADD COLUMN "_origin" BIGINT NOT NULL DEFAULT -1'
+
+
+def _names(definition: TableDefinition) -> str:
+    return ", ".join(definition.primary_key) or "none"
+
+
+def _holds(there: ColumnType, wanted: ColumnType) -> bool:
+    """Can a column of type `there` hold every value of `wanted` unaltered?"""
+    if there.kind is not wanted.kind:
+        return (wanted.kind, there.kind) in _WIDER
+    match wanted.kind:
+        case Kind.STRING:
+            return there.length is None or (wanted.length is not None and there.length >= wanted.length)
+        case Kind.DECIMAL:
+            if there.precision is None or there.scale is None:
+                return True
+            whole = (wanted.precision or 0) - (wanted.scale or 0)
+            return there.scale >= (wanted.scale or 0) and there.precision - there.scale >= whole
+        case Kind.TIMESTAMP:
+            return bool(there.zone) == bool(wanted.zone or "%z" in (wanted.format or ""))
+        case _:
+            return True
