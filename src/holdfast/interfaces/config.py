@@ -1,0 +1,212 @@
+"""The project: where it is, what `holdfast.toml` says, which contracts it has.
+
+Precedence, strongest first: `--db` and options, environment (HOLDFAST_DB, HOLDFAST_LOAD__WORKERS, ...), holdfast.toml,
+defaults. Every mistake is a ConfigError that names the file and the key. Passwords can stay out of the file: `${NAME}`
+in a url is taken from the environment, `url_file` names a file that holds the url.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
+from holdfast.domain.errors import ConfigError
+
+CONFIG_NAME = "holdfast.toml"
+DEFAULT_URL = "sqlite:///holdfast.db"
+_REFERENCE = r"\$\{(\w+)\}"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    url: str | None = None
+    url_file: str | None = None  # relative to the project; for secrets that are mounted as files
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.url and self.url_file:
+            raise ValueError("url and url_file are both set: keep one")
+        return self
+
+
+class LoadSettings(_Section):
+    """How a load runs. What a dataset *is* belongs to its contract."""
+
+    workers: int = Field(default=1, ge=1, le=256)
+    chunk_bytes: int | None = Field(default=None, ge=64, le=CHUNK_BYTES_MAX)  # None: as the contract says
+    grace_s: float = Field(default=20.0, ge=0)
+    retry_for_s: float = Field(default=300.0, ge=0)  # how long to wait for a database that went away
+    lease_s: float = Field(default=15.0, gt=0)
+    heartbeat_s: float = Field(default=5.0, gt=0)
+
+    @model_validator(mode="after")
+    def _beats_in_time(self) -> Self:
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("heartbeat_s must be at most half of lease_s, or one late beat loses the lease")
+        return self
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    database: DatabaseSettings = DatabaseSettings()
+    load: LoadSettings = LoadSettings()
+
+    @classmethod
+    def settings_customise_sources(  # the signature is pydantic's
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the file's values come in as init: the environment is stronger
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as this process sees it. `url` holds the password: print `url_shown` instead."""
+
+    directory: Path
+    url: str
+    load: LoadSettings
+
+    @property
+    def url_shown(self) -> str:
+        return mask_url(self.url)
+
+    @property
+    def contracts_directory(self) -> Path:
+        return self.directory / "contracts"
+
+    def dataset_names(self) -> list[str]:
+        return sorted(path.stem for path in self.contracts_directory.glob("*.toml"))
+
+    def contract(self, name: str) -> Contract:
+        """The contract of a dataset. Raises ConfigError where there is none, ContractError where it is not sound."""
+        path = self.contracts_directory / f"{name}.toml"
+        if name not in (names := self.dataset_names()):
+            listed = f"there are: {', '.join(names)}" if names else "there are none yet"
+            raise ConfigError(
+                f"no dataset {name!r}: looked for {path}; {listed}{_near(name, names)}",
+                hint="make one with: holdfast contract infer FILE > contracts/NAME.toml",
+            )
+        return contract_from({"name": name, **read_toml(path)})
+
+    def contracts(self) -> list[Contract]:
+        return [self.contract(name) for name in self.dataset_names()]
+
+
+def load_project(db: str | None = None, *, start: Path | None = None) -> Project:
+    """The project around `start` (the current directory); one with defaults where no holdfast.toml is found."""
+    path = find_config(start or Path.cwd())
+    directory = path.parent if path else (start or Path.cwd())
+    settings = _settings(read_toml(path) if path else {}, path)
+    url = db or os.environ.get("HOLDFAST_DB") or _configured_url(settings.database, directory)
+    return Project(directory=directory, url=_from_project(url, directory), load=settings.load)
+
+
+def find_config(start: Path) -> Path | None:
+    """HOLDFAST_CONFIG, or the holdfast.toml of this directory or the nearest parent that has one."""
+    if named := os.environ.get("HOLDFAST_CONFIG"):
+        path = Path(named).absolute()
+        if not path.is_file():
+            raise ConfigError(
+                f"HOLDFAST_CONFIG names {path}, which is no file", hint="correct or unset HOLDFAST_CONFIG"
+            )
+        return path
+    here = start.absolute()
+    return next((d / CONFIG_NAME for d in (here, *here.parents) if (d / CONFIG_NAME).is_file()), None)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises ConfigError with file, line and column."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
+        where = f":{place[1]}:{place[2]}" if place and place[1] else ""
+        what = str(error)[: place.start()].strip() if place else str(error)
+        raise ConfigError(f"{path}{where}: not valid TOML: {what}", hint="correct that line") from error
+
+
+def mask_url(url: str) -> str:
+    """The url with its password, and any password in its query, as stars."""
+    url = re.sub(r"(://[^:/@?#]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&](?:password|passwd|pwd|token|secret|key)=)[^&]*", r"\1***", url)
+
+
+def _settings(data: dict[str, Any], path: Path | None) -> _Settings:
+    try:
+        return _Settings(**data)
+    except ValidationError as error:
+        problems = "; ".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors())
+        raise ConfigError(
+            f"{path or 'environment'}: {problems}", hint="correct the key (or its HOLDFAST_... variable) and try again"
+        ) from None  # pydantic's own text would repeat the values, and a url is a secret
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}", hint="set single keys, as in HOLDFAST_LOAD__WORKERS=4") from None
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = ".".join(str(part) for part in place)
+    if kind != "extra_forbidden":
+        return f"{name}: {message.removeprefix('Value error, ')}"
+    sections: dict[str, type[BaseModel]] = {"database": DatabaseSettings, "load": LoadSettings}
+    known = sections[str(place[0])].model_fields if len(place) > 1 else _Settings.model_fields
+    return f"unknown key {name!r}{_near(str(place[-1]), list(known))}; known here: {', '.join(known)}"
+
+
+def _near(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+def _configured_url(database: DatabaseSettings, directory: Path) -> str:
+    if database.url_file:
+        path = directory / database.url_file
+        try:
+            return path.read_text("utf-8").strip()
+        except OSError as error:
+            raise ConfigError(
+                f"database.url_file {path}: {error.strerror}", hint="correct the path, or give --db"
+            ) from error
+    url = database.url or DEFAULT_URL
+    if whole := re.fullmatch(_REFERENCE, url):
+        return _from_environment(whole)
+    return re.sub(_REFERENCE, lambda part: quote(_from_environment(part), safe=""), url)  # `p@ss/word` is one part
+
+
+def _from_environment(reference: re.Match[str]) -> str:
+    if (value := os.environ.get(reference[1])) is None:
+        raise ConfigError(
+            f"database.url uses ${{{reference[1]}}}, but the environment has no {reference[1]}",
+            hint=f"export {reference[1]}=..., or give --db",
+        )
+    return value
+
+
+def _from_project(url: str, directory: Path) -> str:
+    """A relative SQLite file belongs to the project, wherever in it the command was started."""
+    found = re.fullmatch(r"(sqlite(?:\+\w+)?):///([^/:?][^?]*)(\?.*)?", url)
+    if not found:
+        return url
+    return f"{found[1]}:///{(directory / found[2]).as_posix()}{found[3] or ''}"
