@@ -5,3 +5,19 @@ CREATE TEMPORARY TABLE {staging} AS SELECT {columns} FROM {target} WHERE 1 = 0
 -- name: create_landing
 -- No index: the key is built once, when the load is published.
 CREATE TABLE IF NOT EXISTS {staging} AS SELECT {columns} FROM {target} WHERE 1 = 0
+
+-- name: reflect_columns
+-- `type` is the declared type with its measures; no rows where there is no such table.
+SELECT name, type, "notnull" = 0 AS nullable, dflt_value IS NOT NULL AS has_default
+FROM pragma_table_xinfo(:table, :schema) WHERE hidden = 0 ORDER BY cid
+
+-- name: reflect_indexes
+-- One row an indexed column. Partial indexes and those over expressions say nothing about a whole column.
+SELECT '' AS index_name, 1 AS is_primary, 1 AS is_unique, name AS column_name, pk AS position
+FROM pragma_table_xinfo(:table, :schema) WHERE pk > 0
+UNION ALL
+SELECT l.name, 0, l."unique", i.name, i.seqno
+FROM pragma_index_list(:table, :schema) AS l
+JOIN pragma_index_info(l.name, :schema) AS i
+WHERE l.origin <> 'pk' AND l.partial = 0
+ORDER BY index_name, position

@@ -1,0 +1,92 @@
+"""What one engine must say of itself; all else (pool, transactions, errors' wording, DDL) is shared.
+
+A new engine is one class like this, one folder of SQL, and a line in `connect.py`. See docs/adding-an-engine.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from holdfast.adapters.databases.address import Address
+from holdfast.domain.errors import HoldfastError
+from holdfast.domain.table import ColumnDefinition, TableDefinition
+from holdfast.domain.types import ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A driver's exception in Holdfast's words. `text` holds no values of rows; the caller masks secrets in it."""
+
+    kind: type[HoldfastError]
+    text: str
+    hint: str = ""
+
+
+class Engine(Protocol):
+    @property
+    def name(self) -> str:
+        """Also the name of its folder of SQL."""
+        ...
+
+    @property
+    def fills(self) -> Mapping[str, str]:
+        """The engine's words for `{now}`, `{timestamp}`, ...; a key that ends in `:` takes a bind, as in `{later:x}`."""
+        ...
+
+    @property
+    def distinct(self) -> str:
+        """The comparison by which NULL differs from every value and equals NULL."""
+        ...
+
+    @property
+    def exact_digits_max(self) -> int | None: ...
+
+    @property
+    def real_is_double(self) -> bool:
+        """Is a column declared `real` as wide as a double?"""
+        ...
+
+    def open(self, address: Address, pool_size: int) -> sa.Engine:
+        """A pool of connections; none is made yet."""
+        ...
+
+    def begin(self, connection: sa.Connection, lock_timeout_s: float | None) -> None:
+        """Make the transaction real: a write transaction where the engine has one writer, with its lock timeout."""
+        ...
+
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        """What the driver raises where SQLAlchemy does not stand between: bulk paths, connecting."""
+        ...
+
+    def fault(self, error: BaseException) -> Fault | None:
+        """What a driver's exception means; None where it is not one of the driver's."""
+        ...
+
+    def bound(self, value: Any) -> Any:
+        """A bind as the driver takes it without loss. Raises ConstraintViolation where it cannot."""
+        ...
+
+    def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int: ...
+
+    def column_type(self, column_type: ColumnType) -> str:
+        """The type's name in DDL."""
+        ...
+
+    def column_checks(self, column: ColumnDefinition) -> list[str]:
+        """Rules that the type's name alone does not enforce on this engine."""
+        ...
+
+    def default_now(self, column_type: ColumnType) -> str: ...
+
+    def table_options(self, definition: TableDefinition) -> str: ...
+
+    def lock_creation(self, connection: sa.Connection, table: str) -> None:
+        """Let one transaction at a time create this table."""
+        ...
+
+    def problem_with(self, definition: TableDefinition) -> list[str]: ...

@@ -1,0 +1,79 @@
+"""Every exception that comes up from a driver, in Holdfast's words. None gets out as it was (P11).
+
+A driver's text may repeat values and, in the URL it was given, a password: an engine's `fault` leaves the values out,
+`Translator` masks the secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy.exc as sa_exc
+
+from holdfast.adapters.databases.address import Address
+from holdfast.adapters.databases.engine import Engine, Fault
+from holdfast.domain.errors import (
+    CommitUnknown,
+    ConnectionLost,
+    ConstraintViolation,
+    DatabaseError,
+    DatabaseUnavailable,
+    StatementFailed,
+)
+
+_ROLLED_BACK = "nothing of it was kept"
+
+
+class Translator:
+    def __init__(self, engine: Engine, address: Address) -> None:
+        self._engine = engine
+        self.address = address
+
+    @contextmanager
+    def translated(self, what: str, *, committing: bool = False) -> Iterator[None]:
+        """Errors of the block come out as DatabaseError; the driver's own are not shown with them."""
+        try:
+            yield
+        except (sa_exc.SQLAlchemyError, *self._engine.driver_errors(), OverflowError, UnicodeError) as error:
+            raise self._in_our_words(error, what, committing) from None
+
+    def _in_our_words(self, error: BaseException, what: str, committing: bool) -> Exception:
+        fault = self._fault_of(error)
+        if committing and issubclass(fault.kind, ConnectionLost):
+            return CommitUnknown(
+                f"{what} on {self.address}: the connection was lost while COMMIT was under way "
+                f"({self.address.redact(fault.text)}); whether it was committed is not known",
+                hint="connect again and look at what the database says before writing anything twice",
+            )
+        text = self.address.redact(fault.text)
+        if issubclass(fault.kind, DatabaseError):
+            text += f"; {_ROLLED_BACK}"
+        return fault.kind(f"{what} on {self.address}: {text}", hint=fault.hint)
+
+    def _fault_of(self, error: BaseException) -> Fault:
+        if isinstance(error, sa_exc.TimeoutError):
+            return Fault(
+                DatabaseUnavailable,
+                "every connection of the pool is in use",
+                "end transactions sooner, or connect with a greater pool_size",
+            )
+        if isinstance(error, sa_exc.PendingRollbackError):
+            return Fault(ConnectionLost, "the connection was lost earlier in this transaction")
+        if isinstance(error, OverflowError | UnicodeError):
+            return Fault(ConstraintViolation, f"a value cannot be stored ({type(error).__name__})")
+        driver = error.orig if isinstance(error, sa_exc.DBAPIError) and error.orig else error
+        fault = self._engine.fault(driver)
+        if fault is None and isinstance(driver, OverflowError | UnicodeError):
+            return Fault(ConstraintViolation, f"a value cannot be stored ({type(driver).__name__})")
+        if fault and isinstance(error, sa_exc.DBAPIError) and error.connection_invalidated:
+            return Fault(
+                fault.kind if issubclass(fault.kind, ConnectionLost) else ConnectionLost, fault.text, fault.hint
+            )
+        return fault or Fault(StatementFailed, _first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    """SQLAlchemy's own complaints say the reason first; what follows may repeat the statement's values."""
+    reason = error.orig if isinstance(error, sa_exc.StatementError) and error.orig else error
+    return (str(reason).splitlines() or [type(reason).__name__])[0]

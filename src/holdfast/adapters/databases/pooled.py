@@ -1,0 +1,79 @@
+"""A database behind SQLAlchemy's pool: gives out transactions, and owns their beginning and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from holdfast.adapters.databases.address import Address
+from holdfast.adapters.databases.engine import Engine
+from holdfast.adapters.databases.errors import Translator
+from holdfast.adapters.databases.statements import load_statements
+from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
+from holdfast.domain.errors import ConnectionLost
+from holdfast.domain.table import TableDefinition
+
+
+class PooledDatabase:
+    """Implements `ports.database.Database`. Safe to use from many threads."""
+
+    def __init__(self, engine: Engine, address: Address, pool_size: int) -> None:
+        self.statement_names = tuple(sorted(load_statements(engine.name)))
+        self._engine = engine
+        self._translator = Translator(engine, address)
+        with self._translator.translated("connect"):
+            self._pool = engine.open(address, pool_size)
+
+    def __repr__(self) -> str:
+        return f"<Database {self._translator.address}>"
+
+    @property
+    def engine_name(self) -> str:
+        return self._engine.name
+
+    @property
+    def exact_digits_max(self) -> int | None:
+        return self._engine.exact_digits_max
+
+    def statement(self, name: str) -> str:
+        return named_statement(self._engine, name)
+
+    def problem_with(self, definition: TableDefinition) -> list[str]:
+        return self._engine.problem_with(definition)
+
+    @contextmanager
+    def transaction(self, *, lock_timeout_s: float | None = None) -> Iterator[SqlTransaction]:
+        translated = self._translator.translated
+        with translated("connect"):
+            connection = self._pool.connect()
+        try:
+            with translated("begin"):
+                outer = connection.begin()
+                self._engine.begin(connection, lock_timeout_s)
+            tx = SqlTransaction(connection, self._engine, self._translator)
+            try:
+                yield tx
+                tx.refuse_if_failed()
+                tx.end()
+                with translated("commit", committing=True):
+                    outer.commit()
+            finally:
+                tx.end()
+        except ConnectionLost:
+            connection.invalidate()
+            raise
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: sa.Connection) -> None:
+        """Rolls back what was not committed. A connection that cannot even do that is thrown away."""
+        try:
+            with self._translator.translated("rollback"):
+                connection.close()
+        except ConnectionLost:
+            connection.invalidate()
+
+    def close(self) -> None:
+        self._pool.dispose()

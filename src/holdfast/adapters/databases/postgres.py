@@ -1,0 +1,131 @@
+"""PostgreSQL, by psycopg 3.
+
+READ COMMITTED, and no session state (no SET but SET LOCAL, no prepared statements on the server, no session locks), so
+PgBouncer's transaction pooling works. A dead server is noticed by TCP keepalives; a pooled connection that died is
+replaced before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from holdfast.adapters.databases.address import Address
+from holdfast.adapters.databases.definitions import is_aware
+from holdfast.adapters.databases.engine import Fault
+from holdfast.domain.errors import ConfigError
+from holdfast.domain.table import ColumnDefinition, TableDefinition
+from holdfast.domain.types import ColumnType, Kind
+
+try:
+    import psycopg
+except ImportError:
+    raise ConfigError(
+        "PostgreSQL needs the driver psycopg, which is not installed; no connection was made",
+        hint="pip install 'holdfast[postgres]'",
+    ) from None
+
+from holdfast.adapters.databases.postgres_copy import copy_in
+from holdfast.adapters.databases.postgres_faults import fault_of
+
+_TYPES = {
+    Kind.INT: "INTEGER",
+    Kind.BIGINT: "BIGINT",
+    Kind.FLOAT: "DOUBLE PRECISION",
+    Kind.BOOL: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.UUID: "UUID",
+    Kind.JSON: "JSONB",
+}
+_CONNECTION_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "application_name": "holdfast",
+}
+
+
+class PostgresEngine:
+    name = "postgres"
+    distinct = "IS DISTINCT FROM"
+    exact_digits_max: int | None = None
+    real_is_double = False
+    fills: Mapping[str, str] = {
+        "ops": "ops.",
+        "ops_index": "ops_",
+        "now": "clock_timestamp()",
+        "later:": "(clock_timestamp() + make_interval(secs => CAST(:bind AS double precision)))",
+        "timestamp": "timestamptz",
+        "boolean": "boolean",
+        "json": "text",
+        "for_update": "FOR UPDATE",
+        "skip_locked": "FOR UPDATE SKIP LOCKED",
+    }
+
+    def open(self, address: Address, pool_size: int) -> sa.Engine:
+        given = address.url.query
+        defaults = {name: value for name, value in _CONNECTION_DEFAULTS.items() if name not in given}
+        return sa.create_engine(
+            address.url.set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"prepare_threshold": None, **defaults},
+            isolation_level="READ COMMITTED",
+            use_native_hstore=False,
+            hide_parameters=True,
+        )
+
+    def begin(self, connection: sa.Connection, lock_timeout_s: float | None) -> None:
+        if lock_timeout_s is not None:
+            milliseconds = max(1, int(lock_timeout_s * 1000))  # 0 would mean: wait for ever
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        return (psycopg.Error,)
+
+    def fault(self, error: BaseException) -> Fault | None:
+        return fault_of(error) if isinstance(error, psycopg.Error) else None
+
+    def bound(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+    def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        return copy_in(driver, table, rows)
+
+    def column_type(self, column_type: ColumnType) -> str:
+        match column_type.kind:
+            case Kind.STRING:
+                return f"VARCHAR({column_type.length})" if column_type.length else "TEXT"
+            case Kind.DECIMAL:
+                return f"NUMERIC({column_type.precision},{column_type.scale})"
+            case Kind.TIMESTAMP:
+                return "TIMESTAMPTZ" if is_aware(column_type) else "TIMESTAMP"
+            case _:
+                return _TYPES[column_type.kind]
+
+    def column_checks(self, column: ColumnDefinition) -> list[str]:
+        """The types enforce their measures."""
+        return []
+
+    def default_now(self, column_type: ColumnType) -> str:
+        return "clock_timestamp()" if is_aware(column_type) else "(clock_timestamp() AT TIME ZONE 'UTC')"
+
+    def table_options(self, definition: TableDefinition) -> str:
+        return ""
+
+    def lock_creation(self, connection: sa.Connection, table: str) -> None:
+        """IF NOT EXISTS looks before it locks: two at once would collide. The lock ends with the transaction."""
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(hashtextextended('holdfast table ' || :table, 0))"), {"table": table}
+        )
+
+    def problem_with(self, definition: TableDefinition) -> list[str]:
+        return []

@@ -1,0 +1,115 @@
+"""SQLite's bulk path: many rows a statement, columns converted as columns.
+
+SQLite has no COPY. Inserts of about a hundred rows each, with one flat list of values filled column by column, are the
+quickest way the standard driver has. Decimals become the nearest double, which is exact to 15 significant digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from holdfast.adapters.databases.identifiers import quote, quote_table
+from holdfast.domain.errors import ConstraintViolation
+
+EXACT_DIGITS_MAX = 15
+SLICE_ROWS = 50_000
+STATEMENT_ROWS = 100
+VARIABLES_MAX = 32_000
+
+
+def copy_in(cursor: DBAPICursor, table: str, rows: pa.Table) -> int:
+    """Append `rows` within the cursor's transaction."""
+    width = rows.num_columns
+    step = max(1, min(STATEMENT_ROWS, VARIABLES_MAX // width))
+    for start in range(0, rows.num_rows, SLICE_ROWS):
+        part = rows.slice(start, SLICE_ROWS)
+        flat = _row_major(part)
+        whole = part.num_rows // step * step * width
+        if whole:
+            cursor.executemany(_insert(table, part.column_names, step), _pieces(flat, step * width, whole))
+        if whole < len(flat):
+            cursor.execute(_insert(table, part.column_names, (len(flat) - whole) // width), flat[whole:])
+    return int(rows.num_rows)
+
+
+def _insert(table: str, columns: list[str], rows: int) -> str:
+    values = ",".join(["(" + ",".join("?" * len(columns)) + ")"] * rows)
+    return f"INSERT INTO {quote_table(table)} ({', '.join(map(quote, columns))}) VALUES {values}"  # noqa: S608
+
+
+def _pieces(flat: list[Any], size: int, end: int) -> Iterator[list[Any]]:
+    for start in range(0, end, size):
+        yield flat[start : start + size]
+
+
+def _row_major(rows: pa.Table) -> list[Any]:
+    width = rows.num_columns
+    flat: list[Any] = [None] * (rows.num_rows * width)
+    for i, column in enumerate(rows.columns):
+        flat[i::width] = _values(column, rows.column_names[i])
+    return flat
+
+
+def _values(column: pa.ChunkedArray, name: str) -> list[Any]:
+    """A column as SQLite stores it."""
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        return _decimals(column, name)
+    if pa.types.is_date(kind):
+        return (
+            pc.strftime(column, format="%Y-%m-%d").to_pylist()
+            if column.null_count < len(column)
+            else [None] * len(column)
+        )
+    if pa.types.is_timestamp(kind):
+        return _timestamps(column)
+    if pa.types.is_dictionary(kind):
+        return _values(column.cast(kind.value_type), name)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _timestamps(column: pa.ChunkedArray) -> list[str | None]:
+    """ISO text in UTC, a fraction only where there is one."""
+    micros = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64())
+    text = pc.strftime(micros.cast(pa.timestamp("us")), format="%Y-%m-%d %H:%M:%S")
+    return pc.replace_substring_regex(text, r"\.000000$", "").to_pylist()
+
+
+def _decimals(column: pa.ChunkedArray, name: str) -> list[float | None]:
+    scale = column.type.scale
+    column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks)
+    words = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
+    words = words[column.offset : column.offset + len(column)]
+    low, high = words[:, 0], words[:, 1]
+    wide = (high != low >> 63) | (low >= 10**EXACT_DIGITS_MAX) | (low <= -(10**EXACT_DIGITS_MAX))
+    if wide.any() or scale > 22:
+        return [None if value is None else exact_number(value, name) for value in column.to_pylist()]
+    values = (low / 10.0**scale).tolist()
+    if column.null_count:
+        for i in np.flatnonzero(~column.is_valid().to_numpy(zero_copy_only=False)).tolist():
+            values[i] = None
+    return values
+
+
+def exact_number(value: Decimal, column: str = "") -> int | float:
+    """The number SQLite holds for a decimal. Raises ConstraintViolation where that would not be the same number."""
+    if value.is_finite():
+        if value == value.to_integral_value() and abs(value) < 2**63:
+            return int(value)
+        if len(value.normalize().as_tuple().digits) <= EXACT_DIGITS_MAX:
+            return float(value)
+    where = f"column {column!r}: " if column else ""
+    raise ConstraintViolation(
+        f"{where}a decimal has more than the {EXACT_DIGITS_MAX} significant digits SQLite holds exactly; nothing was written",
+        hint="reject such values beforehand, or use an engine with exact decimals (PostgreSQL)",
+    )

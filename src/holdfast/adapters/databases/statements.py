@@ -1,0 +1,121 @@
+"""Named SQL statements: read from the `.sql` files, filled with an engine's words and a merge's identifiers.
+
+A file holds statements that begin with `-- name: the_name`; comment lines above the body say why. `common/` is read
+first, the engine's own folder over it. A name that any engine has, every engine must have (checked when connecting).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from holdfast.adapters.databases.identifiers import index_name, quote, quote_table
+from holdfast.domain.errors import ConfigError
+from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.domain.table import MergeShape
+
+COMMON = "common"
+_NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
+_FILL = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def parse_statements(text: str, source: str) -> dict[str, str]:
+    """The statements of one file, comments and the closing semicolon taken off."""
+    parts = _NAME_LINE.split(text)
+    found: dict[str, str] = {}
+    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+        lines = [line for line in body.splitlines() if not line.lstrip().startswith("--")]
+        statement = "\n".join(lines).strip().rstrip(";").rstrip()
+        if not statement or name in found:
+            raise ConfigError(f"{source}: statement {name!r} is {'there twice' if name in found else 'empty'}")
+        found[name] = statement
+    return found
+
+
+@cache
+def _folder(name: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in sorted((files("holdfast.adapters") / "sql" / name).iterdir(), key=lambda e: e.name):
+        if not entry.name.endswith(".sql"):
+            continue
+        statements = parse_statements(entry.read_text(encoding="utf-8"), f"{name}/{entry.name}")
+        for twice in found.keys() & statements.keys():
+            raise ConfigError(f"sql/{name}: statement {twice!r} stands in two files")
+        found |= statements
+    return found
+
+
+def _engine_folders() -> list[str]:
+    return [e.name for e in (files("holdfast.adapters") / "sql").iterdir() if e.is_dir() and not e.name.startswith("_")]
+
+
+@cache
+def load_statements(engine: str) -> Mapping[str, str]:
+    """Every statement as `engine` has it. Raises ConfigError when it lacks one that another engine has."""
+    found = _folder(COMMON) | _folder(engine)
+    required = {name for folder in _engine_folders() for name in _folder(folder)}
+    missing = sorted(required - found.keys())
+    if missing:
+        raise ConfigError(
+            f"engine {engine!r} has no statement named {', '.join(missing)}; no connection was made",
+            hint=f"write it in adapters/sql/{engine}/ or adapters/sql/{COMMON}/",
+        )
+    return found
+
+
+def fill(statement: str, fills: Mapping[str, str]) -> str:
+    """Replace `{word}` and `{word:bind}` by what `fills` says; others stay as they are."""
+
+    def replaced(found: re.Match[str]) -> str:
+        word, bind = found[1], found[2]
+        text = fills.get(f"{word}:" if bind else word)
+        if text is None:
+            return found[0]
+        return text.replace(":bind", f":{bind}") if bind else text
+
+    return _FILL.sub(replaced, statement)
+
+
+def unfilled(statement: str) -> list[str]:
+    return [found[0] for found in _FILL.finditer(_QUOTED.sub("", statement))]
+
+
+def escape_quoted(statement: str) -> str:
+    """A colon within quotes or a comment is no bind."""
+    return _QUOTED.sub(lambda found: found[0].replace(":", "\\:"), statement)
+
+
+def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]:
+    """The identifiers of a merge. `distinct` is the engine's comparison that treats NULL as a value."""
+    stored = (*shape.columns, ORIGIN_COLUMN)
+    values = tuple(name for name in shape.columns if name not in shape.key)
+    stamp = [shape.processed_at] if shape.processed_at else []
+    rank = (*([shape.sequence] if shape.sequence else []), ORIGIN_COLUMN)
+    stamped = [f"{quote(name)} = {now}" for name in stamp]
+    return {
+        "target": quote_table(shape.target),
+        "staging": quote_table(shape.staging),
+        "staging_index": quote(index_name(shape.staging, (ORIGIN_COLUMN,))),
+        "columns": _listed(stored),
+        "s_columns": _listed(stored, "s."),
+        "insert_columns": _listed((*stored, *stamp)),
+        "insert_values": ", ".join([_listed(stored, "s."), *(now for _ in stamp)]),
+        "key": _listed(shape.key),
+        "s_key": _listed(shape.key, "s."),
+        "match": " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in shape.key),
+        "older": f"({_listed(rank, 't.')}) < ({_listed(rank, 's.')})",
+        "differs": " OR ".join(f"t.{quote(name)} {distinct} s.{quote(name)}" for name in values) or "1 = 0",
+        "assign": ", ".join([_assigned((*values, ORIGIN_COLUMN)), *stamped]),
+        "assign_origin": _assigned(rank),
+    }
+
+
+def _listed(names: tuple[str, ...], prefix: str = "") -> str:
+    return ", ".join(prefix + quote(name) for name in names)
+
+
+def _assigned(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{quote(name)} = s.{quote(name)}" for name in names)

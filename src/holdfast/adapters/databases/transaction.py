@@ -1,0 +1,207 @@
+"""A transaction on one connection: statements, bulk writes, savepoints. The same on every engine.
+
+A statement that fails leaves its transaction (or savepoint) good for nothing but rolling back, also on engines that
+would let it go on: a swallowed error can never be committed. After its end every method raises TransactionEnded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from holdfast.adapters.databases.definitions import create_statements
+from holdfast.adapters.databases.engine import Engine
+from holdfast.adapters.databases.errors import Translator
+from holdfast.adapters.databases.identifiers import quote, quote_table
+from holdfast.adapters.databases.reflection import reflect_table
+from holdfast.adapters.databases.statements import escape_quoted, fill, load_statements, shape_fills, unfilled
+from holdfast.domain.errors import ConstraintViolation, StatementFailed, TransactionEnded
+from holdfast.domain.table import MergeShape, TableDefinition
+from holdfast.ports.database import Result, Row
+
+BATCH_ROWS = 1000
+
+
+class SqlTransaction:
+    """Implements `ports.database.Transaction`. Made by a Database's `transaction()` only."""
+
+    def __init__(self, connection: sa.Connection, engine: Engine, translator: Translator, depth: int = 0) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._translator = translator
+        self._depth = depth
+        self._ended = False
+        self._nested: SqlTransaction | None = None
+        self.failed = False
+
+    def execute(self, statement: str, binds: Mapping[str, Any] | None = None) -> int:
+        with self._doing("statement"):
+            return self._run(sa.text(escape_quoted(statement)), binds or {}).count
+
+    def query(self, statement: str, binds: Mapping[str, Any] | None = None) -> list[Row]:
+        with self._doing("query"):
+            return self._run(sa.text(escape_quoted(statement)), binds or {}).rows
+
+    def run(self, name: str, shape: MergeShape | None = None, **binds: Any) -> Result:
+        with self._doing(f"statement {name!r}"):
+            return self._run(_prepared(self._engine, name, shape), binds)
+
+    def run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self._doing(f"statement {name!r}"):
+            self._run_batches(_prepared(self._engine, name, None), rows)
+
+    def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        with self._doing(f"insert into {table!r}"):
+            return self._write_rows(table, rows, "")
+
+    def upsert(self, table: str, rows: Iterable[Mapping[str, Any]], *, key: Sequence[str]) -> int:
+        with self._doing(f"upsert into {table!r}"):
+            return self._write_rows(table, rows, None, tuple(key))
+
+    def copy_in(self, table: str, rows: pa.Table) -> int:
+        with self._doing(f"copy into {table!r}"):
+            return self._engine.copy_in(self._connection, table, rows) if rows.num_rows else 0
+
+    def create_table(self, definition: TableDefinition) -> None:
+        with self._doing(f"create table {definition.name!r}"):
+            self._engine.lock_creation(self._connection, definition.name)
+            for statement in create_statements(definition, self._engine):
+                self._run(sa.text(escape_quoted(statement)), {})
+
+    def reflect(self, table: str) -> TableDefinition | None:
+        with self._doing(f"reflect table {table!r}"):
+            run = self._run_named
+            return reflect_table(table, run, real_is_double=self._engine.real_is_double)
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        savepoint = f"holdfast_{self._depth + 1}"
+        with self._doing("savepoint"):
+            self._connection.exec_driver_sql(f"SAVEPOINT {savepoint}")
+        inner = SqlTransaction(self._connection, self._engine, self._translator, self._depth + 1)
+        self._nested = inner
+        try:
+            yield inner
+            inner.refuse_if_failed()
+        except BaseException:
+            self._end_nested(inner, f"ROLLBACK TO SAVEPOINT {savepoint}", f"RELEASE SAVEPOINT {savepoint}")
+            raise
+        self._end_nested(inner, f"RELEASE SAVEPOINT {savepoint}")
+
+    def _end_nested(self, inner: SqlTransaction, *statements: str) -> None:
+        inner.end()
+        self._nested = None
+        with self._doing("savepoint"):
+            for statement in statements:
+                self._connection.exec_driver_sql(statement)
+
+    def end(self) -> None:
+        """No statement is accepted from now on."""
+        self._ended = True
+
+    def refuse_if_failed(self) -> None:
+        """Raises StatementFailed where an error of a statement was swallowed."""
+        if self.failed:
+            raise StatementFailed(
+                f"an earlier statement of this transaction on {self._translator.address} failed; it is rolled back",
+                hint="let the error end the `with` block, or wrap what may fail in `with tx.transaction():`",
+            )
+
+    @contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        """Errors of the driver come out as Holdfast's, and mark the transaction as failed."""
+        if self._ended:
+            raise TransactionEnded(
+                f"{what}: this transaction on {self._translator.address} has ended; nothing was done",
+                hint="use the transaction only inside its `with` block",
+            )
+        self.refuse_if_failed()
+        try:
+            with self._translator.translated(what):
+                yield
+        except BaseException:
+            self.failed = True
+            raise
+
+    def _run_named(self, name: str, **binds: Any) -> Result:
+        return self._run(_prepared(self._engine, name, None), binds)
+
+    def _run(self, statement: sa.TextClause, binds: Mapping[str, Any]) -> Result:
+        result = self._connection.execute(statement, {name: self._engine.bound(v) for name, v in binds.items()})
+        if not result.returns_rows:
+            return Result(count=result.rowcount)
+        rows = [dict(row) for row in result.mappings()]
+        return Result(rows, len(rows))
+
+    def _run_batches(self, statement: sa.TextClause, rows: Iterable[Mapping[str, Any]]) -> int:
+        count, bound, remaining = 0, self._engine.bound, iter(rows)
+        while batch := [{name: bound(v) for name, v in row.items()} for row in islice(remaining, BATCH_ROWS)]:
+            self._connection.execute(statement, batch)
+            count += len(batch)
+        return count
+
+    def _write_rows(
+        self, table: str, rows: Iterable[Mapping[str, Any]], suffix: str | None, key: tuple[str, ...] = ()
+    ) -> int:
+        remaining = iter(rows)
+        first = next(remaining, None)
+        if first is None:
+            return 0
+        columns = tuple(first)
+        if missing := [name for name in key if name not in first]:
+            raise ConstraintViolation(f"upsert into {table!r}: the rows lack the key column {missing[0]!r}")
+        conflict = _on_conflict(columns, key) if suffix is None else suffix
+        names = ", ".join(quote(name) for name in columns)
+        places = ", ".join(f":p{i}" for i in range(len(columns)))
+        statement = sa.text(
+            f"INSERT INTO {escape_quoted(quote_table(table))} ({escape_quoted(names)}) VALUES ({places})"  # noqa: S608
+            f"{escape_quoted(conflict)}"
+        )
+        return self._run_batches(statement, _numbered(table, columns, first, remaining))
+
+
+def _numbered(
+    table: str, columns: tuple[str, ...], first: Mapping[str, Any], rest: Iterator[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Rows with binds by place: a column may have any name. Raises ConstraintViolation for a row of another shape."""
+    wanted = set(columns)
+    number, row = 0, first
+    while row is not None:
+        if row.keys() != wanted:
+            different = ", ".join(sorted(repr(name) for name in row.keys() ^ wanted))
+            raise ConstraintViolation(
+                f"row {number} for {table!r} has other columns than row 0: {different}; nothing was written",
+                hint="give every row the same keys; use None for no value",
+            )
+        yield {f"p{i}": row[name] for i, name in enumerate(columns)}
+        number, row = number + 1, next(rest, None)
+
+
+def _on_conflict(columns: tuple[str, ...], key: tuple[str, ...]) -> str:
+    names = ", ".join(quote(name) for name in key)
+    changes = ", ".join(f"{quote(n)} = excluded.{quote(n)}" for n in columns if n not in key)
+    return f" ON CONFLICT ({names}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+
+
+@lru_cache(maxsize=1024)
+def _prepared(engine: Engine, name: str, shape: MergeShape | None) -> sa.TextClause:
+    statement = named_statement(engine, name)
+    if shape is not None:
+        statement = fill(statement, shape_fills(shape, now=engine.fills["now"], distinct=engine.distinct))
+    if left := unfilled(statement):
+        raise StatementFailed(f"statement {name!r} has nothing to fill {', '.join(left)} with; it was not run")
+    return sa.text(escape_quoted(statement))
+
+
+def named_statement(engine: Engine, name: str) -> str:
+    """The statement in the engine's words. Raises StatementFailed for a name that does not exist."""
+    statements = load_statements(engine.name)
+    if name not in statements:
+        raise StatementFailed(f"there is no statement named {name!r}; {len(statements)} exist, see adapters/sql/")
+    return fill(statements[name], engine.fills)
