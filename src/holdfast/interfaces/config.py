@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
 from holdfast.domain.errors import ConfigError
+from holdfast.observe.log import mask, register_password_of
 
 CONFIG_NAME = "holdfast.toml"
 DEFAULT_URL = "sqlite:///holdfast.db"
@@ -87,7 +88,7 @@ class Project:
 
     @property
     def url_shown(self) -> str:
-        return mask_url(self.url)
+        return mask(self.url)
 
     @property
     def contracts_directory(self) -> Path:
@@ -117,6 +118,7 @@ def load_project(db: str | None = None, *, start: Path | None = None) -> Project
     directory = path.parent if path else (start or Path.cwd())
     settings = _settings(read_toml(path) if path else {}, path)
     url = db or os.environ.get("HOLDFAST_DB") or _configured_url(settings.database, directory)
+    register_password_of(url)
     return Project(directory=directory, url=_from_project(url, directory), load=settings.load)
 
 
@@ -146,12 +148,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         where = f":{place[1]}:{place[2]}" if place and place[1] else ""
         what = str(error)[: place.start()].strip() if place else str(error)
         raise ConfigError(f"{path}{where}: not valid TOML: {what}", hint="correct that line") from error
-
-
-def mask_url(url: str) -> str:
-    """The url with its password, and any password in its query, as stars."""
-    url = re.sub(r"(://[^:/@?#]*):.*@", r"\1:***@", url)
-    return re.sub(r"(?i)([?&](?:password|passwd|pwd|token|secret|key)=)[^&]*", r"\1***", url)
 
 
 def _settings(data: dict[str, Any], path: Path | None) -> _Settings:

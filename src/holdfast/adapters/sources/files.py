@@ -38,7 +38,8 @@ class LocalFiles:
         path = self._path(pattern)
         if os.path.lexists(path) or not glob.has_magic(pattern):
             return [self._uri(path, pattern)]  # a name with brackets in it is first of all a name
-        found = [p for p in glob.glob(path, recursive=True) if not Path(p).is_dir()]  # noqa: PTH207 - keeps names as given
+        names = map(self._path, glob.glob(pattern, root_dir=self._root, recursive=True))  # noqa: PTH207 - names as given
+        found = [name for name in names if not Path(name).is_dir()]
         if not found:
             raise SourceError(
                 f"no file matches {pattern!r}: looked in {self._root}",
@@ -51,11 +52,11 @@ class LocalFiles:
 
     def _uri(self, path: str, given: str) -> str:
         relative = os.path.relpath(path, self._root)
-        outside = Path(relative).parts[0] == os.pardir
+        outside = Path(relative).parts[:1] == (os.pardir,)
         uri = Path(path if outside and Path(given).is_absolute() else relative).as_posix()
         if any("\ud800" <= letter <= "\udfff" for letter in uri):  # bytes that are no text, as Python spells them
             raise SourceError(
-                f"file name {ascii(uri)} is not UTF-8, so the ledger cannot record it; nothing was read",
+                f"file name {uri!a} is not UTF-8, so the ledger cannot record it; nothing was read",
                 hint="rename the file",
             )
         return uri

@@ -1,0 +1,87 @@
+"""Logs on stderr, without secrets.
+
+`setup` once a process: human lines at WARNING by default, JSON lines with HOLDFAST_LOG=json. Whoever learns a secret
+registers it (`register_secret`, `register_password_of`); from then on `mask` replaces it, and every log line goes
+through `mask`. Passwords in urls are masked whether registered or not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+_STARS = "***"
+_USER_INFO = re.compile(r"(\w://[^\s:/@?#]*):[^\s/]*@")
+_QUERY_SECRET = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|api_?key|access_key)=)[^\s&;'\"]+")
+_secrets: set[str] = set()
+
+
+def register_secret(secret: str) -> None:
+    """Never let this text out. Short ones are left: masking `a` would wreck every line and hide nothing."""
+    _secrets.update(form for form in (secret, quote(secret, safe=""), repr(secret)[1:-1]) if len(form) >= 4)
+
+
+def register_password_of(url: str) -> None:
+    found = re.search(r"://[^:/@?#]*:(.*)@", url)
+    if found and found[1]:
+        register_secret(found[1])
+        register_secret(unquote(found[1]))
+
+
+def mask(text: str) -> str:
+    """The text with every registered secret, and every password in a url, as stars."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, _STARS)
+    return _QUERY_SECRET.sub(rf"\1{_STARS}", _USER_INFO.sub(rf"\1:{_STARS}@", text))
+
+
+def setup(level: str = "warning") -> None:
+    """Configure structlog for this process; a worker process calls it again with the same level."""
+    import logging
+
+    import structlog
+
+    as_json = os.environ.get("HOLDFAST_LOG", "").lower() == "json"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask_event,
+            structlog.processors.JSONRenderer() if as_json else _plain_line,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _mask_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in event:
+        event[key] = _masked(event[key])
+    return event
+
+
+def _masked(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _masked(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_masked(inner) for inner in value]
+    return mask(str(value))
+
+
+def _plain_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    """`12:01:02 warning  chunk failed  chunk=17 attempts=3`, with a traceback, if any, below."""
+    time, level, text = str(event.pop("timestamp", ""))[11:19], event.pop("level", ""), event.pop("event", "")
+    traceback = event.pop("exception", "")
+    details = " ".join(f"{key}={value}" for key, value in event.items())
+    line = f"{time} {level:<8} {text}" + (f"  {details}" if details else "")
+    return f"{line}\n{traceback}" if traceback else line
