@@ -2,8 +2,8 @@
 
     python bench/usage_data.py OUT.csv --rows 1000000 --dup 0.01 --bad 0.001
 
-Owns the shape of the data the tests, the demo and the benchmarks load. Promises: the same arguments give the same bytes;
-rows are written in blocks, so 20 million of them stay under 1 GB of memory; OUT.csv.truth.json beside the file says how
+Owns the shape of the data that tests, demo and benchmarks load. Promises: the same arguments give the same bytes; rows
+are written in blocks, so 20 million of them stay under 1 GB of memory; OUT.csv.truth.json beside the file says how
 many rows there are, how many break the contract and in which way, and what must be left: the last good row of every
 (date, bill_id), with the exact sums of money by currency, in cents.
 """
