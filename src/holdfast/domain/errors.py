@@ -12,6 +12,7 @@ HoldfastError                          1
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
  +- RowsUnaccounted                    1   counts do not add up: a bug, nothing was committed (P3)
+ +- WorkerFailed                       *   a worker process gave up; carries that process's code and exit code
  +- ClaimLost                          1   another worker owns the chunk now (P6); the worker loop handles it
  +- Interrupted                  130/143
  +- DatabaseError                      1
@@ -92,6 +93,19 @@ class ChunkFailed(HoldfastError):
 
 class RowsUnaccounted(HoldfastError):
     pass
+
+
+class WorkerFailed(HoldfastError):
+    """An error of another process, told in this one."""
+
+    def __init__(self, message: str, *, hint: str, code: str, exit_code: int) -> None:
+        super().__init__(message, hint=hint)
+        self._code = code
+        self.exit_code = exit_code
+
+    @property
+    def code(self) -> str:
+        return self._code
 
 
 class ClaimLost(HoldfastError):

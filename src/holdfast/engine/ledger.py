@@ -17,7 +17,6 @@ class LoadKind(StrEnum):
     CHUNK = "chunk"  # visible chunk by chunk
     LOAD = "load"  # visible as a whole
     REPLACE = "replace"  # visible as a whole, and the table holds nothing else
-    REPLAY = "replay"  # rejects that were mended
 
     @property
     def lands(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.domain.contract import Contract
@@ -62,10 +61,31 @@ def prepare(
             return Prepared(plan, registered)
 
 
-def unfinished(database: Database, dataset: str) -> int:
-    """How many loads of the dataset still have something to do."""
+def first_unfinished(database: Database, dataset: str) -> int | None:
+    """The number of the oldest load of the dataset that is open; None: nothing is left to do."""
     with database.transaction() as tx:
-        return sum(1 for load in unfinished_loads(tx, dataset) if load.status == "open")
+        return next((load.number for load in unfinished_loads(tx, dataset) if load.status == "open"), None)
+
+
+def chunks_waiting(database: Database, dataset: str) -> int:
+    """How many chunks of the dataset's open loads are not written yet."""
+    with database.transaction() as tx:
+        if not tx.run("ledger_exists").rows[0]["found"]:
+            return 0
+        states = tx.run("work_left", dataset=dataset).rows
+    return sum(row["chunks"] for row in states if row["state"] in ("ready", "claimed", "failed"))
+
+
+def contract_in_ledger(database: Database, dataset: str) -> Contract:
+    """The contract of the dataset's oldest open load: what a bare worker goes by."""
+    with database.transaction() as tx:
+        return next(load.contract for load in unfinished_loads(tx, dataset) if load.status == "open")
+
+
+def progress(database: Database, dataset: str, load_number: int) -> Row:
+    """How far the loads from `load_number` on are: bytes, rows and chunks, done and in all."""
+    with database.transaction() as tx:
+        return tx.run("progress", dataset=dataset, load_number=load_number).rows[0]
 
 
 def verdict(database: Database, contract: Contract) -> HoldfastError | None:
@@ -92,7 +112,7 @@ def verdict(database: Database, contract: Contract) -> HoldfastError | None:
 def _chunks_failed(dataset: str, failed: list[Row]) -> ChunkFailed:
     first = failed[0]
     return ChunkFailed(
-        f"{dataset}: {len(failed)} chunk(s) failed, all others are committed; chunk {first['number']}: {first['error']}",
+        f"{dataset}: {len(failed)} chunk(s) failed, others are committed; chunk {first['number']}: {first['error']}",
         hint=f"see: holdfast chunks {dataset} --state failed; then run the load again",
     )
 
@@ -103,16 +123,15 @@ def report(
     *,
     run_ids: list[str],
     files_known: int,
-    load_number: int,
-    count_table: Callable[[RowCounts], bool] = lambda counts: counts.read > 0,
+    load_number: int | None,
 ) -> LoadReport:
     """What the runs did, read from the ledger, and the table counted against it where anything was done."""
     with database.transaction() as tx:
         rows = [tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0] for run_id in run_ids]
-        progress = tx.run("progress", dataset=contract.name, load_number=load_number).rows[0]
+        far = tx.run("progress", dataset=contract.name, load_number=load_number or 0).rows[0]
         counts = sum((counts_of(row) for row in rows), RowCounts())
         table_rows, warnings = None, []
-        if count_table(counts):
+        if counts.read:
             both = tx.run("table_and_ledger", merge_shape(contract), dataset=contract.name).rows[0]
             table_rows, warnings = int(both["table_rows"]), _compare(contract, both)
     return LoadReport(
@@ -121,9 +140,9 @@ def report(
         counts=counts,
         files_loaded=sum(int(row["files"]) for row in rows),
         files_known=files_known,
-        chunks_done=int(progress["chunks_done"]),
-        chunks_total=int(progress["chunks_total"]),
-        chunks_failed=int(progress["chunks_failed"]),
+        chunks_done=int(far["chunks_done"]),
+        chunks_total=int(far["chunks_total"]),
+        chunks_failed=int(far["chunks_failed"]),
         ways={way: sum(int(row[way]) for row in rows) for way in ("direct", "merge", "landing")},
         table_rows=table_rows,
         warnings=warnings,

@@ -7,6 +7,7 @@ between two deliveries of a key, depends on nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, parse_budget
@@ -125,7 +126,7 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
         return
     new = []
     for ordinal, planned in enumerate(file.cut.chunks):
-        place = {
+        place: dict[str, Any] = {
             "dataset": load.dataset,
             "file_number": file_number,
             "load_number": load.number,

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 
-class Executor(Protocol):
-    def run(self, task: Callable[[str], int], argument: str, *, workers: int, is_wanted: Callable[[], bool]) -> None:
-        """Run `task(argument)` in `workers` processes until all have ended; one that dies is started anew while wanted.
+@dataclass(frozen=True, slots=True)
+class WorkerError:
+    """Why a worker gave up, in a form that crosses processes."""
 
-        `task` must be importable by name. A stop signal to this process is passed on to the workers.
+    code: str
+    message: str
+    hint: str
+    exit_code: int
+
+
+Task = Callable[[str], WorkerError | None]
+
+
+class Executor(Protocol):
+    def run(
+        self,
+        task: Task,
+        argument: str,
+        *,
+        workers: int,
+        is_wanted: Callable[[], bool],
+        is_stopping: Callable[[], bool],
+    ) -> list[WorkerError]:
+        """Run `task(argument)` in `workers` processes until all have ended; returns the errors they gave up with.
+
+        `task` is importable by name. A process that dies is started anew while `is_wanted()`. Once `is_stopping()`,
+        the processes are asked to stop.
         """
         ...

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
-from holdfast.interfaces.cli import contract, output, project
+from holdfast.interfaces.cli import contract, db, ledger, load, output, project, rejects
 from holdfast.observe import log
 
 app = typer.Typer(
@@ -32,6 +32,10 @@ app = typer.Typer(
 GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (project.commands, None),
     (contract.commands, "contract"),
+    (load.commands, None),
+    (ledger.commands, None),
+    (rejects.commands, "rejects"),
+    (db.commands, "db"),
 )
 for _commands, _name in GROUPS:
     app.add_typer(_commands, name=_name)

@@ -40,7 +40,7 @@ CREATE TABLE {ops}run (
 CREATE TABLE {ops}load (
     dataset VARCHAR(63) NOT NULL,
     number INTEGER NOT NULL,
-    kind VARCHAR(8) NOT NULL CHECK (kind IN ('chunk', 'load', 'replace', 'replay')),
+    kind VARCHAR(8) NOT NULL CHECK (kind IN ('chunk', 'load', 'replace')),
     status VARCHAR(16) NOT NULL CHECK (status IN ('open', 'done', 'stopped', 'abandoned')),
     rejects_max BIGINT,
     contract TEXT NOT NULL,
@@ -73,7 +73,6 @@ CREATE TABLE {ops}file (
 CREATE INDEX {ops_index}file_by_content ON {ops}file (dataset, content_hash)
 
 -- name: ledger_1_chunk
--- `removes` is the file version whose rows this chunk's load takes out when it publishes (append only).
 CREATE TABLE {ops}chunk (
     dataset VARCHAR(63) NOT NULL,
     number BIGINT NOT NULL,

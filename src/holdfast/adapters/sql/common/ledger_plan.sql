@@ -145,3 +145,6 @@ WHERE dataset = :dataset AND state = 'done' AND load_number <> :load_number ORDE
 SELECT (SELECT COUNT(*) FROM {target}) AS table_rows,
        (SELECT COALESCE(SUM(rows_inserted), 0) FROM {ops}chunk WHERE dataset = :dataset AND state = 'done')
            AS ledger_rows
+
+-- name: files_all
+SELECT number, uri, version, layout FROM {ops}file WHERE dataset = :dataset ORDER BY number

@@ -80,7 +80,7 @@ SELECT r.origin, f.uri, f.version, r.line, r.byte_offset, r.byte_length, r.code,
        r.rejected_at
 FROM {ops}reject AS r
 JOIN {ops}file AS f ON f.dataset = r.dataset AND f.number = r.file_number
-WHERE r.dataset = :dataset AND r.status = :status AND r.origin > :after
+WHERE r.dataset = :dataset AND r.status = :status AND r.origin > :after AND (:code = '' OR r.code = :code)
 ORDER BY r.origin
 LIMIT :most
 
@@ -103,3 +103,16 @@ UPDATE {ops}reject SET code = :code, reasons = :reasons WHERE dataset = :dataset
 
 -- name: chunks_failed
 SELECT number, error FROM {ops}chunk WHERE dataset = :dataset AND state = 'failed' ORDER BY number
+
+-- name: chunk_replayed
+-- Rejected rows of a chunk that were mended: their fate changes, the sum of fates does not.
+UPDATE {ops}chunk
+SET rows_rejected = rows_rejected - :mended,
+    rows_inserted = rows_inserted + :inserted,
+    rows_updated = rows_updated + :updated,
+    rows_unchanged = rows_unchanged + :unchanged,
+    rows_superseded = rows_superseded + :superseded
+WHERE dataset = :dataset AND number = :number AND state = 'done'
+
+-- name: chunk_state
+SELECT state FROM {ops}chunk WHERE dataset = :dataset AND number = :number {for_update}

@@ -1,0 +1,236 @@
+"""Rejects made good: exported as a CSV that a person can mend, and loaded again at their own `_origin`.
+
+A mended row takes the place in the order of rows that it always had, so it never beats one that came after it. In the
+ledger its fate moves from rejected to what it became, in the chunk it came from; the sum of fates stays.
+"""
+
+from __future__ import annotations
+
+import csv as python_csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from holdfast.domain.chunk import ChunkState
+from holdfast.domain.contract import Contract, CsvFormat
+from holdfast.domain.errors import SourceError
+from holdfast.domain.origin import ORIGIN_COLUMN, chunk_of
+from holdfast.domain.reject import Reject
+from holdfast.engine.commit import reject_columns
+from holdfast.engine.ledger import FileLayout
+from holdfast.engine.merge import Written, order_and_dedupe, write_merge
+from holdfast.parsing import csv
+from holdfast.ports.database import Database, Row, Transaction
+
+MARKS = (ORIGIN_COLUMN, "_file", "_line", "_reasons")
+RAW = "_raw"
+PAGE_ROWS = 1000
+_PLAIN = CsvFormat()
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A record offered again: its origin, and its fields by the contract's column order."""
+
+    origin: int
+    fields: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """`offered` = replayed + still_rejected + skipped (already replayed, or their chunk is not in the table)."""
+
+    offered: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    still_rejected: int = 0
+    skipped: int = 0
+
+    @property
+    def replayed(self) -> int:
+        return self.inserted + self.updated + self.unchanged + self.superseded
+
+
+def open_rejects(database: Database, dataset: str, status: str = "open") -> Iterator[Row]:
+    """All rejects of a dataset in order of origin, read page by page."""
+    after = -1
+    while True:
+        with database.transaction() as tx:
+            rows = tx.run("rejects_list", dataset=dataset, status=status, code="", after=after, most=PAGE_ROWS).rows
+        yield from rows
+        if len(rows) < PAGE_ROWS:
+            return
+        after = rows[-1]["origin"]
+
+
+def export(database: Database, contract: Contract) -> Iterator[str]:
+    """Lines of a CSV: where each reject came from, why, its fields by contract column (to mend), and its raw text."""
+    yield _line([*MARKS, *contract.column_names, RAW])
+    layouts = _layouts(database, contract)
+    for row in open_rejects(database, contract.name):
+        reasons = "; ".join(_told(reason) for reason in json.loads(row["reasons"]))
+        fields = _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]])
+        yield _line([str(row["origin"]), row["uri"], str(row["line"]), reasons, *fields, row["raw"]])
+
+
+def _told(reason: dict[str, str | None]) -> str:
+    place = f" {reason['column']}" if reason["column"] else ""
+    return f"{reason['code']}{place}: {reason['message']}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    python_csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
+
+
+def _layouts(database: Database, contract: Contract) -> dict[tuple[str, int], csv.Layout]:
+    with database.transaction() as tx:
+        rows = tx.run("files_all", dataset=contract.name).rows
+    return {
+        (row["uri"], row["version"]): _bound(contract, FileLayout.from_json(row["layout"]).names, row["uri"])
+        for row in rows
+    }
+
+
+def _bound(contract: Contract, names: Sequence[str], uri: str) -> csv.Layout:
+    return csv.bind(contract, csv.Header(names=tuple(names), data_start=0, newline="lf", encoding="utf-8"), uri)
+
+
+def _best_effort(raw: str, contract: Contract, layout: csv.Layout) -> list[str]:
+    """A broken record's fields as a lenient reader sees them, in the contract's order."""
+    form = contract.format
+    reader = python_csv.reader(
+        io.StringIO(raw.rstrip("\r\n"), newline=""),
+        delimiter=form.delimiter,
+        quotechar=form.quote or None,
+        quoting=python_csv.QUOTE_MINIMAL if form.quote else python_csv.QUOTE_NONE,
+        escapechar=form.escape or None,
+    )
+    try:
+        cells = next(reader, [])
+    except python_csv.Error:
+        cells = raw.split(form.delimiter)
+    return [cells[p] if p is not None and p < len(cells) else "" for p in layout.positions]
+
+
+def read_mended(text: Iterable[str], contract: Contract, name: str) -> list[Mended]:
+    """Read an exported CSV back. Raises SourceError that names the line when it is not one."""
+    reader = python_csv.reader(text)
+    header = next(reader, [])
+    wanted = [*MARKS, *contract.column_names, RAW]
+    if header != wanted:
+        raise SourceError(
+            f"{name} is not an export of {contract.name}'s rejects: its header is {','.join(header)[:200]!r}, expected"
+            f" {','.join(wanted)!r}; nothing was replayed",
+            hint=f"export again: holdfast rejects export {contract.name} > fixed.csv; change the columns' values only",
+        )
+    mended = []
+    for cells in reader:
+        if len(cells) != len(wanted) or not cells[0].isdigit():
+            raise SourceError(
+                f"{name}, line {reader.line_num}: expected {len(wanted)} fields that begin with an _origin, found"
+                f" {len(cells)}; nothing was replayed",
+                hint="keep the columns _origin to _reasons and _raw as they were exported",
+            )
+        mended.append(Mended(int(cells[0]), cells[len(MARKS) : -1]))
+    return mended
+
+
+def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
+    """All open rejects as they are: for a contract that was mended, rather than the rows."""
+    layouts = _layouts(database, contract)
+    return [
+        Mended(row["origin"], _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]]))
+        for row in open_rejects(database, contract.name)
+        if row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
+    ]
+
+
+def replay(database: Database, contract: Contract, mended: list[Mended]) -> ReplayReport:
+    """Load mended records, all in one transaction. Those that still break the contract get their new reasons."""
+    ordered = sorted({record.origin: record for record in mended}.values(), key=lambda record: record.origin)
+    total = ReplayReport(offered=len(ordered))
+    with database.transaction() as tx:
+        for chunk, records in groupby(ordered, key=lambda record: chunk_of(record.origin)):
+            total = _replay_chunk(tx, contract, chunk, list(records), total, database.exact_digits_max)
+    return total
+
+
+def _replay_chunk(
+    tx: Transaction,
+    contract: Contract,
+    chunk: int,
+    records: list[Mended],
+    total: ReplayReport,
+    digits_max: int | None,
+) -> ReplayReport:
+    state = tx.run("chunk_state", dataset=contract.name, number=chunk).first
+    opened = []
+    if state and state["state"] == ChunkState.DONE:
+        opened = [record for record in records if _is_open(tx, contract.name, record.origin)]
+    parts: list[pa.Table] = []
+    still = 0
+    for record in opened:
+        table, reject = _parse(contract, record, digits_max)
+        if reject:
+            _tell_new_reasons(tx, contract.name, record.origin, reject)
+            still += 1
+        else:
+            parts.append(table)
+            tx.run("reject_status", dataset=contract.name, origin=record.origin, status="replayed")
+    written, superseded = _write(tx, contract, parts)
+    fates: dict[str, Any] = {
+        "inserted": written.inserted,
+        "updated": written.updated,
+        "unchanged": written.unchanged,
+        "superseded": written.superseded + superseded,
+    }
+    tx.run("chunk_replayed", dataset=contract.name, number=chunk, mended=len(parts), **fates)
+    return ReplayReport(
+        offered=total.offered,
+        still_rejected=total.still_rejected + still,
+        skipped=total.skipped + len(records) - len(opened),
+        **{name: getattr(total, name) + count for name, count in fates.items()},
+    )
+
+
+def _is_open(tx: Transaction, dataset: str, origin: int) -> bool:
+    row = tx.run("reject_lock", dataset=dataset, origin=origin).first
+    return row is not None and row["status"] == "open"
+
+
+def _tell_new_reasons(tx: Transaction, dataset: str, origin: int, reject: Reject) -> None:
+    told = reject_columns(reject)
+    tx.run("reject_reasons", dataset=dataset, origin=origin, code=told["code"], reasons=told["reasons"])
+
+
+def _parse(contract: Contract, record: Mended, digits_max: int | None) -> tuple[pa.Table, Reject | None]:
+    """One record through the same parser as any other, written as plain CSV."""
+    plain = contract.model_copy(update={"format": _PLAIN})
+    out = io.StringIO()
+    python_csv.writer(out, lineterminator="\n", quoting=python_csv.QUOTE_ALL).writerow(record.fields)
+    layout = _bound(plain, plain.column_names, "replay")
+    parsed = csv.parse_chunk_exact(
+        out.getvalue().encode(), layout, plain, first_line=1, base_offset=0, digits_max=digits_max
+    )
+    origins = pa.array([record.origin] * parsed.table.num_rows, pa.int64())
+    place = parsed.table.schema.get_field_index("row")
+    return parsed.table.set_column(place, ORIGIN_COLUMN, origins), next(iter(parsed.rejects), None)
+
+
+def _write(tx: Transaction, contract: Contract, parts: list[pa.Table]) -> tuple[Written, int]:
+    if not parts:
+        return Written("merge", 0), 0
+    rows, superseded = order_and_dedupe(pa.concat_tables(parts), contract)
+    if contract.primary_key:
+        return write_merge(tx, contract, rows), superseded
+    tx.copy_in(contract.table, rows)
+    return Written("direct", rows.num_rows), superseded

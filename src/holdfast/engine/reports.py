@@ -1,0 +1,130 @@
+"""What the ledger says, for people and programs that ask. Reads only; without a ledger there is nothing to say."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from holdfast.domain.errors import DatabaseError, HoldfastError, UsageError
+from holdfast.domain.table import ColumnDefinition, TableDefinition
+from holdfast.domain.types import ColumnType, Kind
+from holdfast.engine.migrate import ledger_version
+from holdfast.ports.database import Database, Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the doctor looked at."""
+
+    what: str
+    good: bool
+    found: str
+    hint: str = ""
+
+
+@contextlib.contextmanager
+def _ledger(database: Database) -> Iterator[Transaction | None]:
+    with database.transaction() as tx:
+        yield tx if tx.run("ledger_exists").rows[0]["found"] else None
+
+
+def _plain(row: Row) -> Row:
+    """Sums come back as Decimal on some engines: counts are ints."""
+    return {name: int(value) if _is_count(name) and value is not None else value for name, value in row.items()}
+
+
+def _is_count(name: str) -> bool:
+    return name.startswith("rows_") or name in (
+        "files", "chunks", "done", "ready", "claimed", "landed", "failed", "rejects_open",
+    )  # fmt: skip
+
+
+def dataset_status(database: Database, dataset: str | None) -> list[Row]:
+    """One row a dataset: chunks by state, rows by fate, open rejects, stopped loads."""
+    with _ledger(database) as tx:
+        if tx is None:
+            return []
+        rows = [_plain(row) for row in tx.run("status_datasets").rows if dataset in (None, row["dataset"])]
+        for row in rows:
+            loads = tx.run("loads_unfinished", dataset=row["dataset"]).rows
+            row["stopped"] = [
+                {"number": load["number"], "error": load["error"]} for load in loads if load["status"] == "stopped"
+            ]
+    return rows
+
+
+def recent_runs(database: Database, run: str | None, most: int) -> list[Row]:
+    with _ledger(database) as tx:
+        if tx is None:
+            return []
+        rows = tx.run("run_get", run_id=run).rows if run else tx.run("runs_recent", most=most).rows
+    if run and not rows:
+        raise UsageError(f"there is no run {run!r}", hint="see: holdfast runs")
+    return rows
+
+
+def list_chunks(database: Database, dataset: str, *, state: str | None, number: int | None) -> list[Row]:
+    with _ledger(database) as tx:
+        rows = tx.run("chunks_list", dataset=dataset).rows if tx else []
+    return [row for row in rows if state in (None, row["state"]) and number in (None, row["number"])]
+
+
+def reject_codes(database: Database, dataset: str, status: str) -> list[Row]:
+    with _ledger(database) as tx:
+        return tx.run("reject_codes", dataset=dataset, status=status).rows if tx else []
+
+
+def rejects_page(database: Database, dataset: str, status: str, code: str | None, most: int) -> list[Row]:
+    with _ledger(database) as tx:
+        if tx is None:
+            return []
+        return tx.run("rejects_list", dataset=dataset, status=status, code=code or "", after=-1, most=most).rows
+
+
+def get_reject(database: Database, dataset: str, origin: int) -> Row:
+    with _ledger(database) as tx:
+        row = tx.run("reject_get", dataset=dataset, origin=origin).first if tx else None
+    if row is None:
+        raise UsageError(f"{dataset} has no reject with _origin {origin}", hint=f"see: holdfast rejects list {dataset}")
+    return row
+
+
+def examine(database: Database, shown: str) -> list[Finding]:
+    """Connect, look at the ledger, and try to create, write and drop a table (rolled back)."""
+    findings = [Finding("python", good=True, found=sys.version.split()[0])]
+    try:
+        version = ledger_version(database)
+    except HoldfastError as error:
+        return [*findings, Finding(f"database {shown}", good=False, found=error.message, hint=error.hint)]
+    findings.append(Finding(f"database {shown}", good=True, found=f"connected, {database.engine_name}"))
+    findings.append(_ledger_finding(version.found, version.latest))
+    findings.append(_rights(database))
+    return findings
+
+
+def _ledger_finding(found: int, latest: int) -> Finding:
+    if found == 0:
+        return Finding("ledger", good=True, found="none yet; the first load makes it")
+    if found < latest:
+        said = f"version {found}, this Holdfast has {latest}"
+        return Finding("ledger", good=False, found=said, hint="run: holdfast db upgrade")
+    return Finding("ledger", good=True, found=f"version {found}, current")
+
+
+class _RollBack(Exception):
+    """Raised to leave nothing behind."""
+
+
+def _rights(database: Database) -> Finding:
+    probe = TableDefinition("holdfast_doctor", (ColumnDefinition("probe", ColumnType(Kind.BIGINT)),))
+    try:
+        with database.transaction() as tx:
+            tx.create_table(probe)
+            tx.insert_many(probe.name, [{"probe": 1}])
+            raise _RollBack
+    except _RollBack:
+        return Finding("rights", good=True, found="may create tables and write")
+    except DatabaseError as error:
+        return Finding("rights", good=False, found=error.message, hint=error.hint)

@@ -1,0 +1,58 @@
+"""From the command line's words to an open project: config, contract, sources, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.domain.errors import ConfigError
+from holdfast.observe import log
+
+if TYPE_CHECKING:
+    from holdfast.domain.contract import Contract
+    from holdfast.interfaces import config
+    from holdfast.wiring import Project
+
+
+@contextmanager
+def opened(
+    project: config.Project, *, workers: int | None = None, grace_s: float | None = None, upgrade: bool = True
+) -> Iterator[Project]:
+    """The project's database, connected. `upgrade=False`: as it is, for commands that only look."""
+    from holdfast.wiring import Settings, open_project
+
+    log.register_secret(project.url)
+    settings = Settings(
+        url=project.url,
+        project_dir=str(project.directory),
+        workers=project.load.workers if workers is None else workers,
+        grace_s=project.load.grace_s if grace_s is None else grace_s,
+        lease_s=project.load.lease_s,
+        heartbeat_s=project.load.heartbeat_s,
+        retry_for_s=project.load.retry_for_s,
+    )
+    with open_project(settings, bring_up_to_date=upgrade) as project_open:
+        yield project_open
+
+
+def contract_of(project: config.Project, dataset: str) -> Contract:
+    """The dataset's contract, with the chunk size that holdfast.toml asks for."""
+    contract = project.contract(dataset)
+    if project.load.chunk_bytes is None:
+        return contract
+    form = contract.format.model_copy(update={"chunk_bytes": project.load.chunk_bytes})
+    return contract.model_copy(update={"format": form})
+
+
+def sources_of(contract: Contract, given: list[str]) -> list[str]:
+    """The sources to load: those of the command line (from the current directory), else the contract's own."""
+    if given:
+        return [str(Path.cwd() / source) for source in given]
+    if not contract.source:
+        raise ConfigError(
+            f"dataset {contract.name!r} has no source and none was given; nothing was read",
+            hint=f'name files (holdfast load {contract.name} data/*.csv) or set source = "data/*.csv" in the contract',
+        )
+    return list(contract.source)

@@ -1,0 +1,277 @@
+"""The only place that joins adapters to the engine. The command line, the library and the web service call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from holdfast.adapters.databases import connect
+from holdfast.adapters.executors.local import LocalExecutor
+from holdfast.adapters.sources.files import LocalFiles
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import HoldfastError, Interrupted, SourceError, WorkerFailed
+from holdfast.engine import loading
+from holdfast.engine import replay as replaying
+from holdfast.engine.claims import Claimant
+from holdfast.engine.heartbeat import Heartbeat
+from holdfast.engine.loading import LoadReport
+from holdfast.engine.migrate import upgrade
+from holdfast.engine.place import this_process
+from holdfast.engine.planner import Plan, make_plan
+from holdfast.engine.recovery import keep_trying
+from holdfast.engine.replay import ReplayReport
+from holdfast.engine.runs import done_run_of_key, recorded_run
+from holdfast.engine.stopping import StopRequest, stop_on_signals
+from holdfast.engine.worker import Worker
+from holdfast.ports.database import Database, Row
+from holdfast.ports.executor import WorkerError
+
+T = TypeVar("T")
+PROGRESS_EVERY_S = 0.5
+OnProgress = Callable[[Row], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process needs to know to work. Times in seconds; crosses to worker processes as JSON."""
+
+    url: str
+    project_dir: str = "."
+    workers: int = 1
+    grace_s: float = 20.0
+    lease_s: float = 15.0
+    heartbeat_s: float = 5.0
+    retry_for_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A run's end: what it did, and the error that kept it from finishing, if any."""
+
+    run_id: str
+    duration_s: float
+    report: LoadReport
+    error: HoldfastError | None = None
+
+
+class SystemClock:
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@contextmanager
+def open_project(settings: Settings, *, bring_up_to_date: bool = True) -> Iterator[Project]:
+    """Connect, bring the ledger up to date (unless told to leave it), and close the pool at the end."""
+    database = connect(settings.url)
+    try:
+        if bring_up_to_date:
+            upgrade(database)
+        yield Project(settings, database)
+    finally:
+        database.close()
+
+
+class Project:
+    """An open project: a database with an up-to-date ledger, and a place for source files."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.source = LocalFiles(Path(settings.project_dir))
+
+    def plan(self, contract: Contract, sources: list[str]) -> Plan:
+        """What a load would do. Writes nothing."""
+        return make_plan(self.database, self.source, contract, sources or contract.source)
+
+    def chunks_waiting(self, dataset: str) -> int:
+        """How many chunks of earlier plans are still to do."""
+        return loading.chunks_waiting(self.database, dataset)
+
+    def load(
+        self,
+        contract: Contract,
+        sources: list[str],
+        *,
+        max_rejects: str | int | None = None,
+        run_key: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> LoadResult:
+        """Load a dataset. What stops it once it is planned is in the result, with the counts so far."""
+        began = time.monotonic()
+        done_before = run_key and done_run_of_key(self.database, contract.name, run_key)
+        if done_before:
+            report = self._report(contract, [done_before], files_known=0, load_number=0)
+            return LoadResult(done_before, time.monotonic() - began, report)
+        with (
+            stop_on_signals(self.settings.grace_s) as stop,
+            recorded_run(self.database, contract.name, "load", run_key) as run,
+        ):
+            prepared = self._try(
+                lambda: loading.prepare(
+                    self.database,
+                    self.source,
+                    contract,
+                    sources or contract.source,
+                    run_id=run.id,
+                    max_rejects=max_rejects,
+                ),
+                "planning",
+            )
+            first_load = loading.first_unfinished(self.database, contract.name)
+            if first_load is not None:
+                with self._progress(contract.name, first_load, on_progress):
+                    run.error = self._work_off(contract, run.id, stop)
+            report = self._try(
+                lambda: self._report(contract, [run.id], files_known=prepared.files_known, load_number=first_load),
+                "counting",
+            )
+        return LoadResult(run.id, time.monotonic() - began, report, run.error)
+
+    def work(self, datasets: list[str]) -> list[LoadResult]:
+        """Be a bare worker on what is planned; returns what was done for each dataset that had work."""
+        with self.database.transaction() as tx:
+            waiting = [row["dataset"] for row in tx.run("datasets_with_work").rows]
+        results = []
+        with stop_on_signals(self.settings.grace_s) as stop:
+            for dataset in (name for name in waiting if not datasets or name in datasets):
+                results.append(self._work_on(dataset, stop))
+                stop.raise_if_asked()
+        return results
+
+    def replay(self, contract: Contract, mended: Path | None) -> tuple[str, ReplayReport]:
+        """Load rejects again: from a mended export, or as they are (after the contract was mended)."""
+        with recorded_run(self.database, contract.name, "replay") as run:
+            if mended is None:
+                records = replaying.raw_as_mended(self.database, contract)
+            else:
+                records = _read_mended(mended, contract)
+            return run.id, self._try(lambda: replaying.replay(self.database, contract, records), "replaying")
+
+    def _work_on(self, dataset: str, stop: StopRequest) -> LoadResult:
+        began = time.monotonic()
+        first_load = loading.first_unfinished(self.database, dataset)
+        with recorded_run(self.database, dataset, "work") as run:
+            contract = loading.contract_in_ledger(self.database, dataset)
+            run.error = self._guarded(dataset, run.id, stop, lone=False) or loading.verdict(self.database, contract)
+            report = self._report(contract, [run.id], files_known=0, load_number=first_load)
+        return LoadResult(run.id, time.monotonic() - began, report, run.error)
+
+    def _work_off(self, contract: Contract, run_id: str, stop: StopRequest) -> HoldfastError | None:
+        """Let workers work until nothing is left; returns why something is left, if so."""
+        if self.settings.workers == 1:
+            error = self._guarded(contract.name, run_id, stop, lone=True)
+        else:
+            task = json.dumps({"settings": asdict(self.settings), "dataset": contract.name, "run_id": run_id})
+            errors = LocalExecutor(self.settings.grace_s).run(
+                run_worker,
+                task,
+                workers=self.settings.workers,
+                is_wanted=lambda: loading.first_unfinished(self.database, contract.name) is not None,
+                is_stopping=lambda: bool(stop),
+            )
+            error = _worst(errors)
+        if stop:
+            return stop.interrupted()
+        return error or self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+
+    def _guarded(self, dataset: str, run_id: str, stop: StopRequest, *, lone: bool) -> HoldfastError | None:
+        try:
+            self.run_worker_loop(dataset, run_id, lambda: bool(stop), lone=lone)
+        except HoldfastError as error:
+            return error
+        return None
+
+    def run_worker_loop(self, dataset: str, run_id: str, is_stopping: Callable[[], bool], *, lone: bool) -> None:
+        """One worker in this process, with a lease of its own."""
+        claimant = Claimant(self.database, uuid.uuid4().hex, run_id, this_process(), self.settings.lease_s)
+        worker = Worker(
+            self.database,
+            self.source,
+            SystemClock(),
+            claimant,
+            dataset,
+            is_stopping,
+            self.settings.retry_for_s,
+            lone=lone,
+        )
+        with Heartbeat(claimant, self.settings.heartbeat_s):
+            worker.run()
+
+    def _report(
+        self, contract: Contract, run_ids: list[str], *, files_known: int, load_number: int | None
+    ) -> LoadReport:
+        return loading.report(
+            self.database, contract, run_ids=run_ids, files_known=files_known, load_number=load_number
+        )
+
+    def _try(self, work: Callable[[], T], what: str) -> T:
+        return keep_trying(work, what=what, retry_for_s=self.settings.retry_for_s)
+
+    @contextmanager
+    def _progress(self, dataset: str, load_number: int, on_progress: OnProgress | None) -> Iterator[None]:
+        """Tell `on_progress` how far the ledger says the loads are, twice a second, while the block runs."""
+        if on_progress is None:
+            yield
+            return
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(PROGRESS_EVERY_S):
+                try:
+                    on_progress(loading.progress(self.database, dataset, load_number))
+                except HoldfastError:
+                    continue  # the workers say what is wrong
+
+        thread = threading.Thread(target=tell, name="holdfast-progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(timeout=PROGRESS_EVERY_S * 4)
+
+
+def _read_mended(path: Path, contract: Contract) -> list[replaying.Mended]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return replaying.read_mended(file, contract, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            f"cannot read {path}: {error}; nothing was replayed", hint="name a file made by: holdfast rejects export"
+        ) from error
+
+
+def run_worker(task: str) -> WorkerError | None:
+    """A worker process from its first line to its last; what an executor runs."""
+    told = json.loads(task)
+    parent = os.getppid()
+    settings = Settings(**told["settings"])
+    try:
+        with stop_on_signals(settings.grace_s) as stop, open_project(settings) as project:
+            project.run_worker_loop(
+                told["dataset"], told["run_id"], lambda: bool(stop) or os.getppid() != parent, lone=False
+            )
+            stop.raise_if_asked()
+    except HoldfastError as error:
+        return WorkerError(error.code, error.message, error.hint, error.exit_code)
+    return None
+
+
+def _worst(errors: list[WorkerError]) -> HoldfastError | None:
+    """One error to report for several: an interruption only if there is nothing worse."""
+    ranked = sorted(errors, key=lambda e: e.code == Interrupted.__name__)
+    if not ranked:
+        return None
+    first = ranked[0]
+    return WorkerFailed(first.message, hint=first.hint, code=first.code, exit_code=first.exit_code)
