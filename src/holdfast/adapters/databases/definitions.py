@@ -50,7 +50,7 @@ def _column(column: ColumnDefinition, engine: Engine) -> str:
 
 
 def _value_rules(column: ColumnDefinition) -> list[str]:
-    """Text has no `min` and `max` here: databases order text differently. `one_of` is equality and the same anywhere."""
+    """Text has no `min` and `max` here: databases order text differently. `one_of` is the same anywhere."""
     name, rule, rules = quote(column.name), column.check, []
     if column.type.kind in _RANGED:
         if rule.min is not None:
@@ -78,7 +78,8 @@ def _literal(column: ColumnDefinition, value: object) -> str:
                 return _text(str(value))
     except (ValueError, InvalidOperation) as error:
         raise ContractError(
-            f"column {column.name!r} ({column.type}): {value!r} in min, max or one_of is no such value; nothing was created",
+            f"column {column.name!r} ({column.type}): {value!r} in min, max or one_of is no such value"
+            "; nothing was created",
             hint="write the value as the column's own type and format would have it",
         ) from error
 

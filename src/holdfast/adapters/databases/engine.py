@@ -28,6 +28,8 @@ class Fault:
 
 
 class Engine(Protocol):
+    def __hash__(self) -> int: ...
+
     @property
     def name(self) -> str:
         """Also the name of its folder of SQL."""
@@ -35,7 +37,7 @@ class Engine(Protocol):
 
     @property
     def fills(self) -> Mapping[str, str]:
-        """The engine's words for `{now}`, `{timestamp}`, ...; a key that ends in `:` takes a bind, as in `{later:x}`."""
+        """The engine's words for `{now}`, `{timestamp}`, .... A key that ends in `:` takes a bind: `{later:x}`."""
         ...
 
     @property
@@ -77,16 +79,16 @@ class Engine(Protocol):
         """The type's name in DDL."""
         ...
 
-    def column_checks(self, column: ColumnDefinition) -> list[str]:
+    def column_checks(self, column: ColumnDefinition, /) -> list[str]:
         """Rules that the type's name alone does not enforce on this engine."""
         ...
 
-    def default_now(self, column_type: ColumnType) -> str: ...
+    def default_now(self, column_type: ColumnType, /) -> str: ...
 
-    def table_options(self, definition: TableDefinition) -> str: ...
+    def table_options(self, definition: TableDefinition, /) -> str: ...
 
-    def lock_creation(self, connection: sa.Connection, table: str) -> None:
+    def lock_creation(self, connection: sa.Connection, table: str, /) -> None:
         """Let one transaction at a time create this table."""
         ...
 
-    def problem_with(self, definition: TableDefinition) -> list[str]: ...
+    def problem_with(self, definition: TableDefinition, /) -> list[str]: ...

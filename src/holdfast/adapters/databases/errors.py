@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
 import sqlalchemy.exc as sa_exc
 
 from holdfast.adapters.databases.address import Address
@@ -22,6 +23,7 @@ from holdfast.domain.errors import (
     StatementFailed,
 )
 
+_VALUE_ERRORS = (OverflowError, UnicodeError, pa.ArrowException)
 _ROLLED_BACK = "nothing of it was kept"
 
 
@@ -29,13 +31,14 @@ class Translator:
     def __init__(self, engine: Engine, address: Address) -> None:
         self._engine = engine
         self.address = address
+        self._driver_errors: tuple[type[Exception], ...] = engine.driver_errors()
 
     @contextmanager
     def translated(self, what: str, *, committing: bool = False) -> Iterator[None]:
         """Errors of the block come out as DatabaseError; the driver's own are not shown with them."""
         try:
             yield
-        except (sa_exc.SQLAlchemyError, *self._engine.driver_errors(), OverflowError, UnicodeError) as error:
+        except (sa_exc.SQLAlchemyError, *self._driver_errors, *_VALUE_ERRORS) as error:
             raise self._in_our_words(error, what, committing) from None
 
     def _in_our_words(self, error: BaseException, what: str, committing: bool) -> Exception:
@@ -60,11 +63,11 @@ class Translator:
             )
         if isinstance(error, sa_exc.PendingRollbackError):
             return Fault(ConnectionLost, "the connection was lost earlier in this transaction")
-        if isinstance(error, OverflowError | UnicodeError):
+        if isinstance(error, _VALUE_ERRORS):
             return Fault(ConstraintViolation, f"a value cannot be stored ({type(error).__name__})")
         driver = error.orig if isinstance(error, sa_exc.DBAPIError) and error.orig else error
         fault = self._engine.fault(driver)
-        if fault is None and isinstance(driver, OverflowError | UnicodeError):
+        if fault is None and isinstance(driver, _VALUE_ERRORS):
             return Fault(ConstraintViolation, f"a value cannot be stored ({type(driver).__name__})")
         if fault and isinstance(error, sa_exc.DBAPIError) and error.connection_invalidated:
             return Fault(

@@ -47,6 +47,7 @@ _CONNECTION_DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "application_name": "holdfast",
+    "client_encoding": "utf8",  # binary COPY sends text as it is
 }
 
 
@@ -111,14 +112,14 @@ class PostgresEngine:
             case _:
                 return _TYPES[column_type.kind]
 
-    def column_checks(self, column: ColumnDefinition) -> list[str]:
+    def column_checks(self, _column: ColumnDefinition, /) -> list[str]:
         """The types enforce their measures."""
         return []
 
     def default_now(self, column_type: ColumnType) -> str:
         return "clock_timestamp()" if is_aware(column_type) else "(clock_timestamp() AT TIME ZONE 'UTC')"
 
-    def table_options(self, definition: TableDefinition) -> str:
+    def table_options(self, _definition: TableDefinition, /) -> str:
         return ""
 
     def lock_creation(self, connection: sa.Connection, table: str) -> None:
@@ -127,5 +128,5 @@ class PostgresEngine:
             sa.text("SELECT pg_advisory_xact_lock(hashtextextended('holdfast table ' || :table, 0))"), {"table": table}
         )
 
-    def problem_with(self, definition: TableDefinition) -> list[str]:
+    def problem_with(self, _definition: TableDefinition, /) -> list[str]:
         return []

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from holdfast.adapters.databases.address import Address
+from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.adapters.databases.sqlite_copy import EXACT_DIGITS_MAX, copy_in, exact_number
@@ -109,7 +110,9 @@ class SqliteEngine:
                 return value
 
     def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int:
-        return copy_in(connection.connection.cursor(), table, rows)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return copy_in(driver.cursor(), table, rows)
 
     def column_type(self, column_type: ColumnType) -> str:
         match column_type.kind:
@@ -118,8 +121,6 @@ class SqliteEngine:
             case Kind.DECIMAL:
                 return f"NUMERIC({column_type.precision},{column_type.scale})"
             case Kind.TIMESTAMP:
-                from holdfast.adapters.databases.definitions import is_aware
-
                 return "TIMESTAMPTZ" if is_aware(column_type) else "TIMESTAMP"
             case _:
                 return _TYPES[column_type.kind]
@@ -133,7 +134,7 @@ class SqliteEngine:
             return [f"{name} IN (0, 1)"]
         return []
 
-    def default_now(self, column_type: ColumnType) -> str:
+    def default_now(self, _column_type: ColumnType, /) -> str:
         return f"({_NOW})"
 
     def table_options(self, definition: TableDefinition) -> str:
@@ -143,7 +144,7 @@ class SqliteEngine:
         is_rowid = column is not None and column.type.kind is Kind.INT
         return " WITHOUT ROWID" if key and not is_rowid else ""
 
-    def lock_creation(self, connection: sa.Connection, table: str) -> None:
+    def lock_creation(self, _connection: sa.Connection, _table: str, /) -> None:
         """Write transactions exclude each other already."""
 
     def problem_with(self, definition: TableDefinition) -> list[str]:

@@ -6,6 +6,7 @@ quickest way the standard driver has. Decimals become the nearest double, which 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from holdfast.adapters.databases.identifiers import quote, quote_table
 from holdfast.domain.errors import ConstraintViolation
@@ -24,7 +24,7 @@ STATEMENT_ROWS = 100
 VARIABLES_MAX = 32_000
 
 
-def copy_in(cursor: DBAPICursor, table: str, rows: pa.Table) -> int:
+def copy_in(cursor: sqlite3.Cursor, table: str, rows: pa.Table) -> int:
     """Append `rows` within the cursor's transaction."""
     width = rows.num_columns
     step = max(1, min(STATEMENT_ROWS, VARIABLES_MAX // width))
@@ -80,7 +80,8 @@ def _timestamps(column: pa.ChunkedArray) -> list[str | None]:
     """ISO text in UTC, a fraction only where there is one."""
     micros = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64())
     text = pc.strftime(micros.cast(pa.timestamp("us")), format="%Y-%m-%d %H:%M:%S")
-    return pc.replace_substring_regex(text, r"\.000000$", "").to_pylist()
+    values: list[str | None] = pc.replace_substring_regex(text, r"\.000000$", "").to_pylist()
+    return values
 
 
 def _decimals(column: pa.ChunkedArray, name: str) -> list[float | None]:
@@ -94,7 +95,7 @@ def _decimals(column: pa.ChunkedArray, name: str) -> list[float | None]:
     wide = (high != low >> 63) | (low >= 10**EXACT_DIGITS_MAX) | (low <= -(10**EXACT_DIGITS_MAX))
     if wide.any() or scale > 22:
         return [None if value is None else exact_number(value, name) for value in column.to_pylist()]
-    values = (low / 10.0**scale).tolist()
+    values: list[float | None] = (low / 10.0**scale).tolist()
     if column.null_count:
         for i in np.flatnonzero(~column.is_valid().to_numpy(zero_copy_only=False)).tolist():
             values[i] = None
@@ -110,6 +111,7 @@ def exact_number(value: Decimal, column: str = "") -> int | float:
             return float(value)
     where = f"column {column!r}: " if column else ""
     raise ConstraintViolation(
-        f"{where}a decimal has more than the {EXACT_DIGITS_MAX} significant digits SQLite holds exactly; nothing was written",
+        f"{where}a decimal has more than the {EXACT_DIGITS_MAX} significant digits SQLite holds exactly"
+        "; nothing was written",
         hint="reject such values beforehand, or use an engine with exact decimals (PostgreSQL)",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -171,8 +171,7 @@ def _numbered(
 ) -> Iterator[dict[str, Any]]:
     """Rows with binds by place: a column may have any name. Raises ConstraintViolation for a row of another shape."""
     wanted = set(columns)
-    number, row = 0, first
-    while row is not None:
+    for number, row in enumerate(chain([first], rest)):
         if row.keys() != wanted:
             different = ", ".join(sorted(repr(name) for name in row.keys() ^ wanted))
             raise ConstraintViolation(
@@ -180,7 +179,6 @@ def _numbered(
                 hint="give every row the same keys; use None for no value",
             )
         yield {f"p{i}": row[name] for i, name in enumerate(columns)}
-        number, row = number + 1, next(rest, None)
 
 
 def _on_conflict(columns: tuple[str, ...], key: tuple[str, ...]) -> str:
