@@ -1,0 +1,214 @@
+"""The top of a file and its fit with the contract: what the fields are called, and which field is which column."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections import Counter
+from dataclasses import dataclass
+
+from holdfast.domain.contract import Column, Contract, CsvFormat, header_key
+from holdfast.domain.errors import DriftRefused, SourceError
+from holdfast.parsing.fields import split_fields, without_line_end
+from holdfast.parsing.records import Flaw, Kind, Newline, find_cut, line_end_of, scan, sniff_newline
+from holdfast.parsing.values import ValueReader
+
+_NOTHING_LOADED = "nothing was loaded"
+_BOMS = [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
+_MAGIC = {
+    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a zip archive or spreadsheet",
+    b"PAR1": "a Parquet file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"SQLite format 3": "a SQLite database",
+    b"%PDF": "a PDF document",
+}
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the top of a file says. `encoding` is resolved: utf-16 is -le or -be. `data_start` in bytes."""
+
+    names: tuple[str, ...]
+    data_start: int
+    newline: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundColumn:
+    """A contract column, how its values are read, and which field it is; `place` None: the file has no such field."""
+
+    column: Column
+    reader: ValueReader
+    place: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the records of one file become the contract's columns."""
+
+    columns: tuple[BoundColumn, ...]
+    fields: int
+    newline: str
+    encoding: str
+
+
+def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the file") -> Header:
+    """Read a file's top. `at_eof`: `head` is all of the file. Raises SourceError."""
+    if not head:
+        raise SourceError(f"{file_name} is empty; expected a header line; {_NOTHING_LOADED}")
+    encoding, start = _encoding(head, fmt, file_name)
+    _refuse_binary(head, encoding, file_name)
+    newline = sniff_newline(head[start:], encoding)
+    start += _preamble_bytes(head[start:], fmt, newline, encoding)
+    record_start, record_end = _first_record(head, start, fmt, newline, encoding, at_eof, file_name)
+    names = _names(head[record_start:record_end], fmt, newline, encoding, file_name)
+    if fmt.header is True:
+        return Header(names, record_end, newline, encoding)
+    if isinstance(fmt.header, list):
+        return Header(tuple(fmt.header), start, newline, encoding)
+    return Header(tuple(f"column_{number + 1}" for number in range(len(names))), start, newline, encoding)
+
+
+def _encoding(head: bytes, fmt: CsvFormat, file_name: str) -> tuple[str, int]:
+    """The encoding and the bytes its mark takes."""
+    for mark, encoding in _BOMS:
+        is_meant = fmt.encoding == encoding or (fmt.encoding in ("utf-16", "utf-8") and encoding != "utf-8")
+        if head.startswith(mark) and is_meant:
+            return encoding, len(mark)
+    if fmt.encoding == "utf-16":
+        raise SourceError(
+            f"{file_name}: expected a byte order mark at its start, as the contract says utf-16, and found none",
+            hint='say which it is: encoding = "utf-16-le" or "utf-16-be"',
+        )
+    return fmt.encoding, 0
+
+
+def _refuse_binary(head: bytes, encoding: str, file_name: str) -> None:
+    what = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    if what is None and not encoding.startswith("utf-16") and head[:1024].count(0) > 4:
+        what = "a binary file (NUL bytes)"
+    if what:
+        raise SourceError(
+            f"{file_name}: expected CSV text, found {what}; {_NOTHING_LOADED}",
+            hint='unpack or export it as CSV; if it is UTF-16, say so: encoding = "utf-16-le"',
+        )
+
+
+def _preamble_bytes(text: bytes, fmt: CsvFormat, newline: Newline, encoding: str) -> int:
+    mark, place = line_end_of(newline).decode().encode(encoding), 0
+    for _ in range(fmt.skip_lines):
+        found = text.find(mark, place)
+        while found >= 0 and found % len(mark):
+            found = text.find(mark, found + 1)
+        if found < 0:
+            return len(text)
+        place = found + len(mark)
+    return place
+
+
+def _first_record(
+    head: bytes, start: int, fmt: CsvFormat, newline: Newline, encoding: str, at_eof: bool, file_name: str
+) -> tuple[int, int]:
+    """Where the first record stands that is neither blank nor a comment."""
+    while start < len(head):
+        size = find_cut(head[start:], fmt, newline, 1, at_eof, encoding)
+        if size is None:
+            raise SourceError(f"{file_name}: the header does not end within {len(head):,} bytes; is this a CSV file?")
+        record = scan(head[start : start + size], fmt, newline, encoding)
+        if record.kind[0] == Kind.BAD:
+            flaw = Flaw(int(record.flaw[0]))
+            raise SourceError(
+                f"{file_name}: its first record cannot be read ({flaw.code}); {_NOTHING_LOADED}",
+                hint="check encoding, quote and delimiter in the contract's format",
+            )
+        if record.kind[0] == Kind.DATA:
+            return start, start + size
+        start += size
+    if fmt.header is True or fmt.header is False:
+        expected = (
+            "a header line" if fmt.header else "at least one record, as the file has no header to name its columns"
+        )
+        raise SourceError(f"{file_name} has no records; expected {expected}; {_NOTHING_LOADED}")
+    return start, start
+
+
+def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str, file_name: str) -> tuple[str, ...]:
+    text = without_line_end(record, newline, encoding).decode(encoding)
+    return tuple(split_fields(text, fmt))
+
+
+def bind(contract: Contract, header: Header, file_name: str) -> Layout:
+    """Find each column's field. Raises DriftRefused that lists every difference, ContractError for unsound rules."""
+    readers = [ValueReader(column) for column in contract.columns]
+    keys = [header_key(name) for name in header.names]
+    places, problems = [], []
+    for column in contract.columns:
+        place, found = _find(column, header.names, keys)
+        problems += found
+        places.append(place)
+    problems += _claimed_twice(contract, header, places)
+    taken = set(places)
+    spare = [place for place in range(len(keys)) if place not in taken]
+    missing = [c for c, place in zip(contract.columns, places, strict=True) if place is None]
+    problems += _missing(missing, [header.names[place] for place in spare])
+    answered = {header_key(name) for column in contract.columns for name in column.header_names}
+    if contract.drift == "freeze":
+        unknown = [header.names[place] for place in spare if keys[place] not in answered]
+        problems += [f"field {name!r} is not in the contract" for name in unknown]
+    if problems:
+        raise _drift(contract, header, file_name, problems)
+    bound = tuple(map(BoundColumn, contract.columns, readers, places))
+    return Layout(bound, len(header.names), header.newline, header.encoding)
+
+
+def _find(column: Column, names: tuple[str, ...], keys: list[str]) -> tuple[int | None, list[str]]:
+    """The column's field and what is doubtful about it. The first of its header names that the file has wins."""
+    for wanted in column.header_names:
+        found = [place for place, key in enumerate(keys) if key == header_key(wanted)]
+        if len(found) > 1:
+            written = ", ".join(repr(names[place]) for place in found)
+            return found[0], [f"column {column.name!r} is in the header {len(found)} times: {written}"]
+        others = {k for k in map(header_key, column.header_names) if k != header_key(wanted) and k in keys}
+        if found and others:
+            also = ", ".join(repr(names[keys.index(key)]) for key in sorted(others))
+            return found[0], [f"column {column.name!r} fits field {names[found[0]]!r} and also {also}"]
+        if found:
+            return found[0], []
+    return None, []
+
+
+def _claimed_twice(contract: Contract, header: Header, places: list[int | None]) -> list[str]:
+    counts = Counter(place for place in places if place is not None)
+    problems = []
+    for place in (p for p, count in counts.items() if count > 1):
+        claimants = [repr(c.name) for c, at in zip(contract.columns, places, strict=True) if at == place]
+        problems.append(f"field {header.names[place]!r} is claimed by columns {' and '.join(claimants)}")
+    return problems
+
+
+def _missing(columns: list[Column], spare: list[str]) -> list[str]:
+    problems = []
+    by_key = {header_key(name): name for name in spare}
+    for column in columns:
+        if column.nullable or column.default is not None:
+            continue
+        close = difflib.get_close_matches(header_key(column.name), by_key, n=1, cutoff=0.6)
+        advice = f' (field {by_key[close[0]]!r} is close: from = ["{by_key[close[0]]}"]?)' if close else ""
+        problems.append(f"column {column.name!r} is missing{advice}")
+    return problems
+
+
+def _drift(contract: Contract, header: Header, file_name: str, problems: list[str]) -> DriftRefused:
+    hint = 'change the contract (from, nullable, default), or set drift = "discard_column" to ignore extra fields'
+    if len(header.names) == 1 and len(contract.columns) > 1:
+        counts = {mark: header.names[0].count(mark) for mark in _DELIMITERS if mark != contract.format.delimiter}
+        likely = max(counts, key=lambda mark: counts[mark])
+        if counts[likely]:
+            written = "\\t" if likely == "\t" else likely
+            hint = f'the header would split at {likely!r}: set delimiter = "{written}" under [format]'
+    return DriftRefused(
+        f"{file_name} differs from contract {contract.name!r}: {'; '.join(problems)}; {_NOTHING_LOADED}", hint=hint
+    )

@@ -1,0 +1,32 @@
+"""Single records, looked at by themselves: what the planner asks to keep an entity's rows in one chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.domain.contract import Contract, CsvFormat
+from holdfast.parsing.boundaries import Quotes, narrow, width_of
+from holdfast.parsing.fields import split_fields, without_line_end
+from holdfast.parsing.header import Layout
+from holdfast.parsing.records import Kind, line_end_of, scan
+
+
+def last_record(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> bytes:
+    """The last record of a piece of file that begins and ends at record ends."""
+    width, text = width_of(encoding), narrow(data, encoding)
+    quotes = Quotes(text, fmt, line_end_of(newline), True)
+    quotes.settle(fmt.max_record_bytes // width)
+    return data[quotes.record_start(max(0, len(text) - 1)) * width :]
+
+
+def fields_of(record: bytes, layout: Layout, contract: Contract, names: Sequence[str]) -> list[str] | None:
+    """The texts of some columns of one record; None where the record is no row, or has no such field."""
+    records = scan(record, contract.format, layout.newline, layout.encoding)
+    if len(records) != 1 or records.kind[0] != Kind.DATA:
+        return None
+    text = without_line_end(record, layout.newline, layout.encoding).decode(layout.encoding)
+    fields = split_fields(text, contract.format)
+    places = {bound.column.name: bound.place for bound in layout.columns}
+    if len(fields) != layout.fields:
+        return None
+    return [fields[place] if (place := places[name]) is not None else "" for name in names]

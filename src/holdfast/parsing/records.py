@@ -1,0 +1,228 @@
+"""Record boundaries: where a file may be cut, and where every record of a chunk stands.
+
+Records cover their chunk without gap or overlap (P2). A chunk cut by `find_cut` and scanned alone gives the records it
+has in the whole file. Line ends are LF or CRLF ("lf"), or lone CR ("cr"). Offsets are bytes of the original file.
+Whether a record's fields fit the contract is for others; here a record is bad only where its text is no CSV.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from holdfast.domain.contract import CsvFormat
+from holdfast.parsing.boundaries import Ints, Quotes, narrow, positions, unescaped, width_of
+
+Newline = Literal["lf", "cr"]
+Bytes8 = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Kind(IntEnum):
+    DATA = 0
+    BLANK = 1
+    COMMENT = 2
+    BAD = 3
+
+
+class Flaw(IntEnum):
+    """What is wrong with a bad record. Of several, the greatest counts."""
+
+    NONE = 0
+    NEWLINE = 1
+    ENCODING = 2
+    NUL = 3
+    RECORD_SIZE = 4
+    QUOTE = 5
+
+    @property
+    def code(self) -> str:
+        return f"E_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a chunk. Record i is bytes [start[i], end[i]), line end included; `flaw` is a Flaw for bad ones."""
+
+    start: Ints
+    end: Ints
+    kind: Bytes8
+    flaw: Bytes8
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def sniff_newline(head: bytes, encoding: str = "utf-8") -> Newline:
+    """Which line end a file uses: "cr" only where its head has carriage returns and no line feed at all."""
+    text = narrow(head, encoding)
+    return "cr" if b"\r" in text and b"\n" not in text else "lf"
+
+
+def line_end_of(newline: str) -> bytes:
+    return b"\r" if newline == "cr" else b"\n"
+
+
+def count_lines(data: bytes, newline: str, encoding: str = "utf-8") -> int:
+    """Physical lines; a last one without a line end counts."""
+    text, mark = narrow(data, encoding), line_end_of(newline)
+    return text.count(mark) + (1 if text and not text.endswith(mark) else 0)
+
+
+def tail_bytes(tail: bytes, lines: int, newline: str, encoding: str = "utf-8") -> int:
+    """How many bytes the last `lines` physical lines of `tail` take."""
+    text, mark = narrow(tail[len(tail) % width_of(encoding) :], encoding), line_end_of(newline)
+    end = len(text) - (1 if text.endswith(mark) else 0)
+    for _ in range(lines):
+        end = text.rfind(mark, 0, max(end, 0))
+        if end < 0:
+            return len(tail)
+    return (len(text) - end - 1) * width_of(encoding)
+
+
+def find_cut(
+    window: bytes, fmt: CsvFormat, newline: str, at_least: int, at_eof: bool, encoding: str = "utf-8"
+) -> int | None:
+    """The end of the first record that ends at or after byte `at_least` of `window`, which begins at a record's start.
+
+    None: the window is too short to tell; call again with a longer one. `at_eof`: the window ends where the file does.
+    """
+    width = width_of(encoding)
+    text = narrow(window, encoding)
+    place = max(0, -(-at_least // width) - 1)
+    quotes = Quotes(text, fmt, line_end_of(newline), at_eof)
+    quotes.settle(fmt.max_record_bytes // width)
+    end = quotes.record_end(place)
+    if end is None or (quotes.undecided is not None and end > quotes.undecided):
+        return None
+    return len(window) if at_eof and end == len(text) else end * width
+
+
+def is_tidy(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> bool:
+    """Are all records of a chunk plain data, none bad, blank or a comment? Cheaper than `scan`; False may be wary."""
+    mark, other = line_end_of(newline), b"\n" if newline == "cr" else b"\r"
+    if encoding != "utf-8" or fmt.comment or (fmt.escape and fmt.escape.encode() in data):
+        return False
+    if b"\0" in data or not is_utf8(data):
+        return False
+    if data.startswith(mark) or mark * 2 in data:
+        return False
+    if other in data and (newline == "cr" or data.count(b"\r") != data.count(b"\r\n") or b"\n\r\n" in data):
+        return False
+    if data.startswith(b"\r") or data.startswith(codecs.BOM_UTF8):
+        return False
+    quotes = Quotes(data, fmt, mark, True)
+    quotes.settle(fmt.max_record_bytes)
+    return not quotes.bad and not any(quotes.oversized(len(data), fmt.max_record_bytes))
+
+
+def is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    offsets = np.array([0, len(data)], np.int32)
+    text = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> Records:
+    """Every record of a chunk, in order."""
+    width, text = width_of(encoding), narrow(data, encoding)
+    mark = line_end_of(newline)
+    quotes = Quotes(text, fmt, mark, True)
+    quotes.settle(fmt.max_record_bytes // width)
+    ends = _record_ends(text, fmt, mark, quotes)
+    starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
+    flaw = np.zeros(len(ends), np.uint8)
+    _mark_flaws(flaw, starts, ends, text, newline, quotes)
+    flaw[(ends - starts) * width > fmt.max_record_bytes] = Flaw.RECORD_SIZE
+    if quotes.bad:
+        flaw[starts.searchsorted([start for start, _ in quotes.bad])] = Flaw.QUOTE
+    kind = _kinds(text, fmt, mark, starts, ends)
+    start, end = starts * width, ends * width
+    if len(data) % width:
+        start, end, kind, flaw = _with_half_unit(start, end, kind, flaw, len(data), text.endswith(mark))
+    _mark_undecodable(flaw, data, start, end, encoding)
+    flaw[kind != Kind.DATA] = Flaw.NONE
+    kind[flaw != Flaw.NONE] = Kind.BAD
+    return Records(start, end, kind, flaw)
+
+
+def _record_ends(text: bytes, fmt: CsvFormat, mark: bytes, quotes: Quotes) -> Ints:
+    newlines = unescaped(text, positions(text, mark), fmt)
+    before = newlines.searchsorted(quotes.places)
+    opened, closed = before[0::2], before[1::2]
+    spans_lines = opened != closed
+    if spans_lines.any():
+        steps = np.bincount(opened[spans_lines], minlength=len(newlines) + 1) - np.bincount(
+            closed[spans_lines], minlength=len(newlines) + 1
+        )
+        newlines = newlines[steps.cumsum()[:-1] == 0]
+    ends = newlines + 1
+    return ends if not text or (len(ends) and ends[-1] == len(text)) else np.append(ends, len(text))
+
+
+def _mark_flaws(flaw: Bytes8, starts: Ints, ends: Ints, text: bytes, newline: str, quotes: Quotes) -> None:
+    strays = _stray_line_ends(text, newline)
+    if len(strays):
+        outside = quotes.places.searchsorted(strays) & 1 == 0
+        flaw[ends.searchsorted(strays[outside], side="right")] = Flaw.NEWLINE
+    nuls = positions(text, b"\0")
+    flaw[ends.searchsorted(nuls, side="right")] = Flaw.NUL
+
+
+def _stray_line_ends(text: bytes, newline: str) -> Ints:
+    if newline == "cr":
+        return positions(text, b"\n")
+    if text.count(b"\r") == text.count(b"\r\n"):
+        return np.empty(0, np.int64)
+    returns, bytes_ = positions(text, b"\r"), np.frombuffer(text, np.uint8)
+    is_last = returns == len(bytes_) - 1
+    return returns[is_last | (bytes_[np.minimum(returns + 1, len(bytes_) - 1)] != 10)]
+
+
+def _with_half_unit(
+    start: Ints, end: Ints, kind: Bytes8, flaw: Bytes8, size: int, after_line_end: bool
+) -> tuple[Ints, Ints, Bytes8, Bytes8]:
+    """Half a code unit at the end of the data belongs to the last record, or is one of its own after a line end."""
+    if len(end) and not after_line_end:
+        end[-1] = size
+        return start, end, kind, flaw
+    zero = np.zeros(1, np.uint8)
+    return np.append(start, size - 1), np.append(end, size), np.append(kind, zero), np.append(flaw, zero)
+
+
+def _mark_undecodable(flaw: Bytes8, data: bytes, start: Ints, end: Ints, encoding: str) -> None:
+    if encoding == "latin-1" or (encoding == "utf-8" and is_utf8(data)):
+        return
+    decode, view, place = codecs.getdecoder(encoding), memoryview(data), 0
+    while place < len(data):
+        try:
+            decode(view[place:])
+            return
+        except UnicodeDecodeError as error:
+            record = int(end.searchsorted(place + error.start, side="right"))
+            flaw[record] = max(int(flaw[record]), Flaw.ENCODING)
+            place = int(end[record])
+
+
+def _kinds(text: bytes, fmt: CsvFormat, mark: bytes, starts: Ints, ends: Ints) -> Bytes8:
+    """What each record is, flaws disregarded: a comment or a blank line has none."""
+    kind = np.zeros(len(starts), np.uint8)
+    if not text:
+        return kind
+    bytes_ = np.frombuffer(text, np.uint8)
+    short = np.flatnonzero(ends - starts <= 2)
+    for record in short.tolist():
+        if text[starts[record] : ends[record]].removesuffix(mark) in (b"", b"\r"):
+            kind[record] = Kind.BLANK
+    if fmt.comment:
+        kind[bytes_[starts] == ord(fmt.comment)] = Kind.COMMENT
+    return kind
