@@ -51,7 +51,7 @@ def commit_chunk(
         reach("commit.fenced")
         written = _write_rows(tx, load, ready, chooser)
         reach("commit.rows_written")
-        write_rejects(tx, claim, ready.rejects, run_id)
+        write_rejects(tx, claim, ready, run_id)
         reach("commit.rejects_written")
         _check_budget(tx, load, claim, len(ready.rejects))
         _finish(tx, claim, ready, written, run_id)
@@ -83,7 +83,7 @@ def _write_rows(tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChoo
     return write_merge(tx, contract, ready.rows)
 
 
-def write_rejects(tx: Transaction, claim: Claim, rejects: list[Reject], run_id: str) -> None:
+def write_rejects(tx: Transaction, claim: Claim, ready: ReadyChunk, run_id: str) -> None:
     tx.run_many(
         "reject_insert",
         [
@@ -95,19 +95,19 @@ def write_rejects(tx: Transaction, claim: Claim, rejects: list[Reject], run_id: 
                 "line": reject.line,
                 "byte_offset": reject.byte_offset,
                 "byte_length": len(reject.raw),
-                **reject_columns(reject),
+                **reject_columns(reject, ready.encoding),
             }
-            for reject in rejects
+            for reject in ready.rejects
         ],
     )
 
 
-def reject_columns(reject: Reject) -> dict[str, str]:
-    """Code, reasons and raw text as the ledger keeps them. Bytes that are no UTF-8 are written as \\xNN."""
+def reject_columns(reject: Reject, encoding: str) -> dict[str, str]:
+    """Code, reasons and raw text as the ledger keeps them. Bytes that are no text are written as \\xNN."""
     return {
         "code": reject.reasons[0].code,
         "reasons": _storable(json.dumps([asdict(reason) for reason in reject.reasons], ensure_ascii=False)),
-        "raw": _storable(reject.raw.decode("utf-8", "backslashreplace")),
+        "raw": _storable(reject.raw.decode(encoding, "backslashreplace")),
     }
 
 

@@ -33,6 +33,7 @@ class ReadyChunk:
     rejects: list[Reject]
     blank_lines: int
     comment_lines: int
+    encoding: str
 
 
 def hash_bytes(data: bytes | memoryview) -> str:
@@ -60,7 +61,15 @@ def read_chunk(
     )
     rows, superseded = order_and_dedupe(with_origins(parsed.table, claim.number), contract)
     reach("parse.done")
-    return ReadyChunk(rows, parsed.read, superseded, parsed.rejects, parsed.blank_lines, parsed.comment_lines)
+    return ReadyChunk(
+        rows=rows,
+        read=parsed.read,
+        superseded=superseded,
+        rejects=parsed.rejects,
+        blank_lines=parsed.blank_lines,
+        comment_lines=parsed.comment_lines,
+        encoding=file.layout.encoding,
+    )
 
 
 def bound_layout(contract: Contract, layout: FileLayout, uri: str) -> csv.Layout:

@@ -118,7 +118,8 @@ def _best_effort(raw: str, contract: Contract, layout: csv.Layout) -> list[str]:
         cells = next(reader, [])
     except python_csv.Error:
         cells = raw.split(form.delimiter)
-    return [cells[p] if p is not None and p < len(cells) else "" for p in layout.positions]
+    places = [bound.place for bound in layout.columns]
+    return [cells[p] if p is not None and p < len(cells) else "" for p in places]
 
 
 def read_mended(text: Iterable[str], contract: Contract, name: str) -> list[Mended]:
@@ -208,7 +209,7 @@ def _is_open(tx: Transaction, dataset: str, origin: int) -> bool:
 
 
 def _tell_new_reasons(tx: Transaction, dataset: str, origin: int, reject: Reject) -> None:
-    told = reject_columns(reject)
+    told = reject_columns(reject, "utf-8")
     tx.run("reject_reasons", dataset=dataset, origin=origin, code=told["code"], reasons=told["reasons"])
 
 

@@ -123,7 +123,8 @@ class Cutter:
             lookahead *= 4
 
     def _same_entity(self, chunk_start: int, end: int, following: int) -> bool:
-        before = csv.last_record(_read(self.handle, chunk_start, end), self.contract.format, self.layout.newline)
+        chunk = _read(self.handle, chunk_start, end)
+        before = csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding)
         after = _read(self.handle, end, following)
         bound = bound_layout(self.contract, self.layout, self.uri)
         keys = [csv.fields_of(record, bound, self.contract, self.contract.entity) for record in (before, after)]

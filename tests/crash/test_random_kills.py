@@ -1,0 +1,58 @@
+"""kill -9 of the whole process group at random moments, again and again, until a load survives."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.usage_project import UsageProject
+
+KILLS = 13  # per engine and number of workers: 52 in all
+
+
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_random_kills(workers: str, database_url: str, tmp_path: Path) -> None:
+    moments = random.Random(f"{workers} {database_url.partition(':')[0]}")
+    kills, number = 0, 0
+    while kills < KILLS:
+        number += 1
+        url = database_url if number == 1 else f"sqlite:///{tmp_path}/{number}.db"
+        project = UsageProject(tmp_path / f"project{number}", url, rows=20_000, chunk_bytes=16_384)
+        kills += _kill_until_done(project, workers, moments, KILLS - kills)
+        project.load_until_done("--workers", workers)
+        project.check_accounts()
+
+
+def _kill_until_done(project: UsageProject, workers: str, moments: random.Random, most: int) -> int:
+    kills = 0
+    while kills < most:
+        with project.start("load", "usage", "--workers", workers) as load:
+            time.sleep(moments.uniform(0.5, 2.0))
+            if load.exit_code == 0:
+                return kills
+            load.kill()
+            kills += 1
+    return kills
+
+
+def test_append_with_exact_duplicates_after_ten_kills(database_url: str, tmp_path: Path) -> None:
+    """No key protects these rows: the ledger alone decides that each is there once."""
+    project = UsageProject(
+        tmp_path / "project", database_url, rows=20_000, chunk_bytes=16_384, disposition="append", bad=0.0
+    )
+    text = project.file.read_text(encoding="utf-8")
+    line = text.splitlines(keepends=True)[1]
+    project.file.write_text(text + line * 19, encoding="utf-8")
+    project.truth["rows"] += 19
+    moments, kills = random.Random(7), 0
+    while kills < 10:
+        with project.start("load", "usage") as load:
+            time.sleep(moments.uniform(0.4, 1.1))
+            if load.exit_code is None:
+                load.kill()
+            kills += 1
+    project.load_until_done()
+    project.check_accounts()
