@@ -31,6 +31,7 @@ from holdfast.engine.replay import ReplayReport
 from holdfast.engine.runs import done_run_of_key, recorded_run
 from holdfast.engine.stopping import StopRequest, stop_on_signals
 from holdfast.engine.worker import Worker
+from holdfast.observe import log
 from holdfast.ports.database import Database, Row
 from holdfast.ports.executor import WorkerError
 
@@ -257,6 +258,8 @@ def run_worker(task: str) -> WorkerError | None:
     told = json.loads(task)
     parent = os.getppid()
     settings = Settings(**told["settings"])
+    log.setup(os.environ.get("HOLDFAST_LOG_LEVEL", "warning"))
+    log.register_password_of(settings.url)
     try:
         with stop_on_signals(settings.grace_s) as stop, open_project(settings) as project:
             project.run_worker_loop(

@@ -60,6 +60,7 @@ def _frame(
 ) -> None:
     if log_level.lower() not in log.LEVELS:
         raise UsageError(f"log level {log_level!r} is unknown", hint=f"use one of {', '.join(log.LEVELS)}")
+    os.environ["HOLDFAST_LOG_LEVEL"] = log_level  # worker processes log alike
     log.setup(log_level)
 
 

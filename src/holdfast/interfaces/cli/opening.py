@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from holdfast.domain.errors import ConfigError
 from holdfast.observe import log
@@ -24,8 +23,7 @@ def opened(
     """The project's database, connected. `upgrade=False`: as it is, for commands that only look."""
     from holdfast.wiring import Settings, open_project
 
-    if password := urlsplit(project.url).password:
-        log.register_secret(unquote(password))
+    log.register_password_of(project.url)
     settings = Settings(
         url=project.url,
         project_dir=str(project.directory),
