@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
@@ -13,7 +12,6 @@ from holdfast.domain.errors import ConfigError
 
 MASK = "***"
 _SECRET_OPTIONS = ("password", "sslpassword", "passwd", "secret", "token")
-_USERINFO = re.compile(r"//[^/@]*:.*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,9 @@ def parse_address(text: str) -> Address:
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):
+        scheme, colon, _ = text.partition("://")
         raise ConfigError(
-            f"{_USERINFO.sub(f'//{MASK}@', text)!r} is not a database URL",
+            f"the database URL {scheme + '://...' if colon else '(without ://)'} is malformed; no connection was made",
             hint="write sqlite:///file.db or postgresql://user:password@host:5432/name (special characters as %40)",
         ) from None
     options = {key: value for key, value in url.query.items() if key.lower() in _SECRET_OPTIONS}

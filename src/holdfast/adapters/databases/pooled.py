@@ -12,7 +12,7 @@ from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
 from holdfast.adapters.databases.statements import load_statements
 from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
-from holdfast.domain.errors import ConnectionLost
+from holdfast.domain.errors import ConnectionLost, DatabaseError
 from holdfast.domain.table import TableDefinition
 
 
@@ -71,9 +71,10 @@ class PooledDatabase:
         """Rolls back what was not committed. A connection that cannot even do that is thrown away."""
         try:
             with self._translator.translated("rollback"):
-                connection.close()
-        except ConnectionLost:
+                connection.rollback()
+        except DatabaseError:
             connection.invalidate()
+        connection.close()
 
     def close(self) -> None:
         self._pool.dispose()

@@ -70,6 +70,11 @@ class SqliteEngine:
                 f"{address}: the directory {str(Path(file).absolute().parent)!r} does not exist; nothing was created",
                 hint="create the directory, or name another file: sqlite:///relative.db, sqlite:////absolute/file.db",
             )
+        if address.url.query and "uri" not in address.url.query:
+            raise ConfigError(
+                f"{address}: a plain SQLite URL takes no options; nothing was opened",
+                hint="leave them out, or write a SQLite URI: sqlite:///file:/path/file.db?mode=ro&uri=true",
+            )
         pool = sa.create_engine(
             address.url.set(drivername="sqlite+pysqlite", database=file or None),
             poolclass=QueuePool,

@@ -7,7 +7,7 @@ would let it go on: a swallowed error can never be committed. After its end ever
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
@@ -21,7 +21,7 @@ from holdfast.adapters.databases.errors import Translator
 from holdfast.adapters.databases.identifiers import quote, quote_table
 from holdfast.adapters.databases.reflection import reflect_table
 from holdfast.adapters.databases.statements import escape_quoted, fill, load_statements, shape_fills, unfilled
-from holdfast.domain.errors import ConstraintViolation, StatementFailed, TransactionEnded
+from holdfast.domain.errors import ConstraintViolation, DatabaseError, StatementFailed, TransactionEnded
 from holdfast.domain.table import MergeShape, TableDefinition
 from holdfast.ports.database import Result, Row
 
@@ -90,7 +90,8 @@ class SqlTransaction:
             yield inner
             inner.refuse_if_failed()
         except BaseException:
-            self._end_nested(inner, f"ROLLBACK TO SAVEPOINT {savepoint}", f"RELEASE SAVEPOINT {savepoint}")
+            with suppress(DatabaseError):  # then this transaction is marked as failed; the block's error says more
+                self._end_nested(inner, f"ROLLBACK TO SAVEPOINT {savepoint}", f"RELEASE SAVEPOINT {savepoint}")
             raise
         self._end_nested(inner, f"RELEASE SAVEPOINT {savepoint}")
 
@@ -107,7 +108,7 @@ class SqlTransaction:
 
     def refuse_if_failed(self) -> None:
         """Raises StatementFailed where an error of a statement was swallowed."""
-        if self.failed:
+        if self._innermost().failed:
             raise StatementFailed(
                 f"an earlier statement of this transaction on {self._translator.address} failed; it is rolled back",
                 hint="let the error end the `with` block, or wrap what may fail in `with tx.transaction():`",
@@ -126,8 +127,12 @@ class SqlTransaction:
             with self._translator.translated(what):
                 yield
         except BaseException:
-            self.failed = True
+            self._innermost().failed = True
             raise
+
+    def _innermost(self) -> SqlTransaction:
+        """The savepoint that is open: whoever runs a statement, that is what it belongs to."""
+        return self._nested._innermost() if self._nested else self
 
     def _run_named(self, name: str, **binds: Any) -> Result:
         return self._run(_prepared(self._engine, name, None), binds)

@@ -1,0 +1,74 @@
+"""Fixtures every test may use: a fresh database on each engine, and the PostgreSQL they live on."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from psycopg import sql
+
+from holdfast.adapters.databases import connect
+from holdfast.ports.database import Database
+from tests.support.postgres_server import PostgresServer
+
+ENGINES = ("sqlite", "postgres")
+LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """The one named by HOLDFAST_TEST_POSTGRES, else a local one, else a private one. None of them: the tests fail."""
+    given = os.environ.get("HOLDFAST_TEST_POSTGRES")
+    if given:
+        yield given
+    elif _answers(LOCAL_POSTGRES):
+        yield LOCAL_POSTGRES
+    else:
+        with PostgresServer() as server:
+            yield server.url
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A fresh PostgreSQL database, dropped afterwards."""
+    name = f"holdfast_test_{uuid.uuid4().hex}"
+    _administer(postgres_server_url, "CREATE DATABASE {}", name)
+    yield sa.make_url(postgres_server_url).set(database=name).render_as_string(hide_password=False)
+    _administer(postgres_server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _administer(server_url: str, statement: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/holdfast.db"
+
+
+@pytest.fixture(params=ENGINES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = connect(database_url)
+    yield opened
+    opened.close()

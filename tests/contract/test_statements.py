@@ -1,0 +1,161 @@
+"""A statement's name is a promise: every one exists on every engine, and each is run there, twice."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from holdfast.adapters.databases.connect import ENGINES
+from holdfast.adapters.databases.pooled import PooledDatabase
+from holdfast.adapters.databases.statements import escape_quoted, fill, load_statements, shape_fills, unfilled
+from holdfast.domain.errors import StatementFailed
+from holdfast.domain.table import ColumnDefinition, MergeShape, TableDefinition
+from holdfast.domain.types import parse_type
+from holdfast.engine.migrate import MIGRATIONS, upgrade
+from holdfast.ports.database import Database, Transaction
+
+COLUMNS = {"k": "bigint", "v": "string(5)", "seq": "int", "_origin": "bigint"}
+TARGET = TableDefinition(
+    "target",
+    (
+        *(ColumnDefinition(name, parse_type(text), name == "v") for name, text in COLUMNS.items()),
+        ColumnDefinition("seen", parse_type("timestamp(%Y, UTC)"), False, default_now=True),
+    ),
+    ("k",),
+)
+SHAPE = MergeShape("target", "target_staging", ("k", "v", "seq"), ("k",), "seq", "seen")
+TEXT_BINDS = re.compile(r"(?<![:\w\\]):(\w+)")
+MADE_BY_UPGRADE = {name for names in MIGRATIONS.values() for name in names} | {"ledger_schema"}
+
+
+def rows(*found: tuple[int, str | None, int, int]) -> pa.Table:
+    return pa.table(
+        {
+            "k": pa.array([r[0] for r in found], pa.int64()),
+            "v": pa.array([r[1] for r in found], pa.string()),
+            "seq": pa.array([r[2] for r in found], pa.int32()),
+            "_origin": pa.array([r[3] for r in found], pa.int64()),
+        }
+    )
+
+
+def test_every_engine_has_the_same_names() -> None:
+    names = [set(load_statements(make().name)) for make in ENGINES.values()]
+    assert all(found == names[0] for found in names)
+    assert names[0]
+
+
+@pytest.mark.parametrize("scheme", sorted(ENGINES))
+def test_every_word_in_braces_is_known(scheme: str) -> None:
+    engine = ENGINES[scheme]()
+    fills = {**engine.fills, **shape_fills(SHAPE, now=engine.fills["now"], distinct=engine.distinct)}
+    assert {name: unfilled(fill(text, fills)) for name, text in load_statements(engine.name).items()} == {
+        name: [] for name in load_statements(engine.name)
+    }
+
+
+def test_every_statement_runs_twice(database: Database) -> None:
+    """Each in a savepoint of its own, against the ledger, a target, its staging table and a landing table."""
+    assert isinstance(database, PooledDatabase)
+    upgrade(database)
+    ran = []
+    with database.transaction() as tx:
+        tx.create_table(TARGET)
+        for name in database.statement_names:
+            if name in MADE_BY_UPGRADE:
+                tx.run("ledger_exists")
+                continue
+            for _ in range(2):
+                run_on_a_stage(tx, name, database.statement(name))
+            ran.append(name)
+    assert len(ran) + len(MADE_BY_UPGRADE) == len(database.statement_names)
+
+
+def run_on_a_stage(tx: Transaction, name: str, text: str) -> None:
+    stage = "create_landing" if name == "drop_landing" else "create_staging"
+    with suppress(_Undo), tx.transaction() as savepoint:
+        if name not in ("create_staging", "create_landing"):
+            savepoint.run(stage, SHAPE)
+        binds = {bind: value_of(bind) for bind in TEXT_BINDS.findall(escape_quoted(text))}
+        savepoint.run(name, SHAPE, **binds)
+        if name not in ("drop_staging", "drop_landing"):
+            savepoint.run("drop_landing" if name == "create_landing" else "drop_staging", SHAPE)
+        raise _Undo
+
+
+class _Undo(Exception):
+    """So that the second run meets what the first one met."""
+
+
+NUMBERS = {"pid", "version", "lease_s", "most", "after", "line", "lines", "read", "ordinal", "epoch", "exit_code"}
+
+
+def value_of(bind: str) -> object:
+    number = bind in NUMBERS or re.search(r"number|_by$|_start$|_end$|_max$|origin|_lines?$|^next_|byte_|length", bind)
+    if number and bind != "process_start":
+        return 99  # no migration has this version
+    return {"status": "open", "state": "ready", "kind": "chunk", "way": "merge"}.get(bind, "x")
+
+
+def test_an_unknown_name_is_refused(database: Database) -> None:
+    with pytest.raises(StatementFailed, match="nonesuch"):
+        database.statement("nonesuch")
+    with pytest.raises(StatementFailed, match="nonesuch"), database.transaction() as tx:
+        tx.run("nonesuch")
+
+
+def test_a_statement_that_needs_a_shape_says_so(database: Database) -> None:
+    with pytest.raises(StatementFailed, match=r"\{target\}"), database.transaction() as tx:
+        tx.run("table_rows")
+
+
+def test_staging_is_gone_after_the_transaction_and_holds_what_the_target_holds(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.create_table(TARGET)
+    for _ in range(2):
+        with database.transaction() as tx:
+            tx.run("create_staging", SHAPE)
+            tx.copy_in(SHAPE.staging, rows((1, None, 1, 1), (2, "", 1, 2)))
+            assert tx.run("insert_missing", SHAPE).count == 2
+            tx.run("drop_staging", SHAPE)
+            assert tx.run("table_rows", SHAPE).first == {"table_rows": 2}
+            tx.execute("DELETE FROM target")
+
+
+def test_a_landing_table_stays(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.create_table(TARGET)
+        tx.run("create_landing", SHAPE)
+        tx.copy_in(SHAPE.staging, rows((1, "a", 1, 1), (1, "b", 1, 2)))
+    with database.transaction() as tx:
+        assert tx.query("SELECT COUNT(*) AS n FROM target_staging") == [{"n": 2}]
+        tx.run("drop_landing", SHAPE)
+        tx.run("drop_landing", SHAPE)
+        assert tx.reflect(SHAPE.staging) is None
+
+
+def test_run_many_runs_once_for_every_row(database: Database) -> None:
+    upgrade(database)
+    worker = {"run_id": "r", "place": "p", "pid": 1, "process_start": "s", "lease_s": 60.5}
+    with database.transaction() as tx:
+        tx.run_many("worker_join", [{**worker, "worker": f"w{i}"} for i in range(1500)])
+        tx.run_many("worker_join", [])
+        assert len(tx.run("workers_at_place", place="p").rows) == 1500
+
+
+def test_counts_and_returned_rows(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.create_table(TARGET)
+        tx.copy_in("target", rows((1, "a", 1, 1), (2, "b", 1, 2)))
+        assert tx.execute("UPDATE target SET v = 'c' WHERE k > :k", {"k": 0}) == 2
+        assert tx.run("delete_origins", SHAPE, origin_start=2, origin_end=9).count == 1
+        assert tx.query("DELETE FROM target RETURNING k") == [{"k": 1}]
+        assert tx.run("delete_all", SHAPE).count == 0
+
+
+def test_quoted_colons_are_no_binds() -> None:
+    assert sa.text(escape_quoted("SELECT ':a', \"b:c\", :d -- :e")).compile().params == {"d": None}
