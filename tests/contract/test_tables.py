@@ -1,5 +1,4 @@
 """Tables from definitions and back, on every engine."""
-# ruff: noqa: PT012 - the block that raises is the transaction's
 
 from __future__ import annotations
 
