@@ -1,9 +1,9 @@
 """Where quotes stand, and so which line ends are ends of records.
 
-Owns the one hard rule of CSV: a quote opens right after a delimiter or a record's start, closes right before a delimiter
-or a line's end, and is doubled inside. While every quote stands so, the parity of quotes tells which line ends lie inside
-a field. A quote that stands elsewhere, or is never closed, makes the first physical line of its record bad, and reading
-starts afresh on the next line: a stray quote never swallows a good neighbour. Each stray quote costs O(log n).
+Owns the one hard rule of CSV: a quote opens right after a delimiter or a record's start, closes right before a
+delimiter or a line's end, and is doubled inside. While every quote stands so, the parity of quotes tells which line ends
+lie inside a field. A quote that stands elsewhere, or is never closed, makes the first physical line of its record bad,
+and reading starts afresh on the next line: a stray quote never swallows a good neighbour, and costs O(log n).
 
 Works on bytes with one byte a character; wider encodings come here through `narrow`.
 """
@@ -139,7 +139,7 @@ class Quotes:
             opens &= ~np.isin(places - 1, places_escaped(self.text, places - 1, self.fmt))
         opens[1:] |= twin
         closes = (after == delimiter) | (after == newline) | (after == 13) | (places == len(bytes_) - 1)
-        closes[:-1] |= twin
+        closes |= after == ord(self.fmt.quote)  # doubled, though its twin may be the last byte that only informs
         if self.fmt.comment:
             opens &= ~self._first_in_comment()
         is_odd = (np.arange(len(places)) & 1).astype(bool)

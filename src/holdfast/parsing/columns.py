@@ -42,6 +42,8 @@ def may_want_words(reader: ValueReader) -> bool:
 
 def read_column(texts: pa.Array, reader: ValueReader, digits_max: int | None) -> tuple[pa.Array, Reasons]:
     """A column's values, and by row the reasons against those that have none. `texts`: strings, or a dictionary."""
+    if not len(texts):
+        return pa.array([], arrow_type(reader.column.type)), {}
     if pa.types.is_dictionary(texts.type):
         if wants_words(reader) or len(texts.dictionary) <= _WORDS_SHARE_MAX * len(texts):
             return _read_words(texts, reader, digits_max)

@@ -122,14 +122,13 @@ def parse_chunk_exact(
     rejects: list[Reject] = []
     row = 0
     tokenizer = Tokenizer(text, fmt, line_end_of(layout.newline), fmt.max_record_bytes // width)
-    for start, end, kind, flaw in _with_half_unit(tokenizer.records(), text, tokenizer.line_end, len(data) % width):
+    for start, end, kind, flaw in _in_bytes(tokenizer, len(data), width):
         if kind in counts:
             counts[kind] += 1
             continue
-        raw = data[start * width : len(data) if end >= len(text) else end * width]
-        found, reasons = _read(raw, flaw, layout, fmt, digits_max)
+        found, reasons = _read(data[start:end], flaw, layout, fmt, digits_max)
         if reasons:
-            rejects.append(rejecter.reject(row, start * width, start * width + len(raw), reasons))
+            rejects.append(rejecter.reject(row, start, end, reasons))
         else:
             numbers.append(row)
             for column, value in zip(values, found, strict=True):
@@ -143,13 +142,14 @@ def parse_chunk_exact(
     return ParsedChunk(table, rejects, counts[Kind.BLANK], counts[Kind.COMMENT])
 
 
-def _with_half_unit(
-    records: Iterator[tuple[int, int, Kind, Flaw]], text: bytes, mark: bytes, odd: int
-) -> Iterator[tuple[int, int, Kind, Flaw]]:
-    """Half a code unit at the end is part of the last record; after a line end it is a record of its own."""
-    yield from records
-    if odd and (not text or text.endswith(mark)):
-        yield len(text), len(text) + 1, Kind.BAD, Flaw.ENCODING
+def _in_bytes(tokenizer: Tokenizer, size: int, width: int) -> Iterator[tuple[int, int, Kind, Flaw]]:
+    """Records by byte. Half a code unit at the end is part of the last record; after a line end, one of its own."""
+    text, odd = tokenizer.text, size % width
+    has_own = bool(odd) and (not text or text.endswith(tokenizer.line_end))
+    for start, end, kind, flaw in tokenizer.records():
+        yield start * width, end * width + (odd if end == len(text) and not has_own else 0), kind, flaw
+    if has_own:
+        yield size - 1, size, Kind.BAD, Flaw.ENCODING
 
 
 def _read(
@@ -164,7 +164,8 @@ def _read(
     fields = split_fields(text, fmt)
     if len(fields) != layout.fields:
         return [], ragged(layout.fields, len(fields))
-    values, reasons = [], []
+    values: list[Any] = []
+    reasons: list[Reason] = []
     for bound in layout.columns:
         reader = bound.reader
         value, why = reader.absent() if bound.place is None else reader.read(fields[bound.place], digits_max)

@@ -64,7 +64,7 @@ def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the
     newline = sniff_newline(head[start:], encoding)
     start += _preamble_bytes(head[start:], fmt, newline, encoding)
     record_start, record_end = _first_record(head, start, fmt, newline, encoding, at_eof, file_name)
-    names = _names(head[record_start:record_end], fmt, newline, encoding, file_name)
+    names = _names(head[record_start:record_end], fmt, newline, encoding)
     if fmt.header is True:
         return Header(names, record_end, newline, encoding)
     if isinstance(fmt.header, list):
@@ -135,7 +135,7 @@ def _first_record(
     return start, start
 
 
-def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str, file_name: str) -> tuple[str, ...]:
+def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str) -> tuple[str, ...]:
     text = without_line_end(record, newline, encoding).decode(encoding)
     return tuple(split_fields(text, fmt))
 

@@ -55,7 +55,7 @@ def _widths(pieces: list[str], length: int) -> list[int] | None:
 def _matrix(texts: Texts, rows: Ints, length: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if len(rows) == len(texts):
         return texts.data.reshape(len(rows), length)
-    return texts.data[texts.starts[rows][:, None] + np.arange(length)]
+    return np.asarray(texts.data[texts.starts[rows][:, None] + np.arange(length)])
 
 
 def _read_matrix(
@@ -95,7 +95,7 @@ def _days(year: Ints, month: Ints, day: Ints) -> tuple[Ints, Mask]:
 
 
 def _to_utc(micros: Ints, doubtful: Mask, column_type: ColumnType) -> None:
-    """Shift wall-clock readings to UTC by the hour they are in; hours in which clocks are put on or back are doubtful."""
+    """Shift wall-clock readings to UTC by the hour they are in; hours in which clocks are changed are doubtful."""
     zone = moment_format(column_type).zone
     hours, hour_of = np.unique(micros // _HOUR_US, return_inverse=True)
     shifts, unsure = np.zeros(len(hours), np.int64), np.zeros(len(hours), np.bool_)

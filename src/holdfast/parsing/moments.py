@@ -52,9 +52,10 @@ class MomentFormat:
             raise ValueError(text)
         part = found.groupdict()
         year = int(part["Y"]) if "Y" in part else _full_year(int(part["y"]))
-        clock = [int(part.get(key) or 0) for key in "HMS"]
+        hour, minute, second = (int(part.get(key) or 0) for key in "HMS")
+        micros = int((part.get("f") or "0").ljust(6, "0"))
         try:
-            moment = datetime(year, _month(part), int(part["d"]), *clock, int((part.get("f") or "0").ljust(6, "0")))  # noqa: DTZ001
+            moment = datetime(year, _month(part), int(part["d"]), hour, minute, second, micros)  # noqa: DTZ001
             return self._in_utc(moment, part.get("z"))
         except OverflowError as error:
             raise NoSuchMoment("it lies outside the years 1 to 9999") from error

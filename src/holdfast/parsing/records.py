@@ -46,7 +46,7 @@ class Flaw(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of a chunk. Record i is bytes [start[i], end[i]), line end included; `flaw` is a Flaw for bad ones."""
+    """The records of a chunk. Record i is bytes [start[i], end[i]), line end included; bad ones have a `flaw`."""
 
     start: Ints
     end: Ints
@@ -141,7 +141,7 @@ def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> 
     ends = _record_ends(text, fmt, mark, quotes)
     starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
     flaw = np.zeros(len(ends), np.uint8)
-    _mark_flaws(flaw, starts, ends, text, newline, quotes)
+    _mark_flaws(flaw, ends, text, newline, quotes)
     flaw[(ends - starts) * width > fmt.max_record_bytes] = Flaw.RECORD_SIZE
     if quotes.bad:
         flaw[starts.searchsorted([start for start, _ in quotes.bad])] = Flaw.QUOTE
@@ -149,7 +149,7 @@ def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> 
     start, end = starts * width, ends * width
     if len(data) % width:
         start, end, kind, flaw = _with_half_unit(start, end, kind, flaw, len(data), text.endswith(mark))
-    _mark_undecodable(flaw, data, start, end, encoding)
+    _mark_undecodable(flaw, data, end, encoding)
     flaw[kind != Kind.DATA] = Flaw.NONE
     kind[flaw != Flaw.NONE] = Kind.BAD
     return Records(start, end, kind, flaw)
@@ -169,7 +169,7 @@ def _record_ends(text: bytes, fmt: CsvFormat, mark: bytes, quotes: Quotes) -> In
     return ends if not text or (len(ends) and ends[-1] == len(text)) else np.append(ends, len(text))
 
 
-def _mark_flaws(flaw: Bytes8, starts: Ints, ends: Ints, text: bytes, newline: str, quotes: Quotes) -> None:
+def _mark_flaws(flaw: Bytes8, ends: Ints, text: bytes, newline: str, quotes: Quotes) -> None:
     strays = _stray_line_ends(text, newline)
     if len(strays):
         outside = quotes.places.searchsorted(strays) & 1 == 0
@@ -185,7 +185,7 @@ def _stray_line_ends(text: bytes, newline: str) -> Ints:
         return np.empty(0, np.int64)
     returns, bytes_ = positions(text, b"\r"), np.frombuffer(text, np.uint8)
     is_last = returns == len(bytes_) - 1
-    return returns[is_last | (bytes_[np.minimum(returns + 1, len(bytes_) - 1)] != 10)]
+    return np.asarray(returns[is_last | (bytes_[np.minimum(returns + 1, len(bytes_) - 1)] != 10)])
 
 
 def _with_half_unit(
@@ -199,7 +199,7 @@ def _with_half_unit(
     return np.append(start, size - 1), np.append(end, size), np.append(kind, zero), np.append(flaw, zero)
 
 
-def _mark_undecodable(flaw: Bytes8, data: bytes, start: Ints, end: Ints, encoding: str) -> None:
+def _mark_undecodable(flaw: Bytes8, data: bytes, end: Ints, encoding: str) -> None:
     if encoding == "latin-1" or (encoding == "utf-8" and is_utf8(data)):
         return
     decode, view, place = codecs.getdecoder(encoding), memoryview(data), 0
