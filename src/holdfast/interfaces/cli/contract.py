@@ -2,27 +2,187 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import HoldfastError, UsageError
+from holdfast.interfaces import config
 from holdfast.interfaces.cli import options, output
-from holdfast.interfaces.config import load_project
+
+if TYPE_CHECKING:
+    from holdfast.adapters.sources.files import LocalFiles
 
 commands = typer.Typer(help="Propose and check contracts.", no_args_is_help=True)
+_HEAD_BYTES = 4 * 1024 * 1024
+_SLICE_BYTES = 512 * 1024
+_HEADER_BYTES = 1024 * 1024
 
 
 @commands.command()
-def check(dataset: options.OptionalDataset = None, as_json: options.Json = False) -> None:
-    """Is the contract sound, does it fit the source and the existing table?"""
-    project = load_project()
-    names = [dataset] if dataset else project.dataset_names()
-    for name in names:
-        project.contract(name)
+def infer(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV file.")],
+    name: Annotated[str, typer.Option(help="The dataset's name; else the file's.", show_default=False)] = "",
+    key: Annotated[str, typer.Option(metavar="A,B", help="The primary key's columns.", show_default=False)] = "",
+    write_disposition: Annotated[
+        str | None, typer.Option(metavar="W", help="merge | append | replace", show_default=False)
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Propose a contract for a file, as TOML on stdout: types, widths, dates, key, with its doubts as comments."""
+    from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.parsing.infer import infer_contract, sql_names, to_toml
+    from holdfast.parsing.infer_proof import proved
+
+    if write_disposition not in (None, "merge", "append", "replace"):
+        raise UsageError(f"write disposition {write_disposition!r} is unknown", hint="use merge, append or replace")
+    found = config.find_config(Path.cwd())
+    files = LocalFiles(found.parent if found else Path.cwd())
+    uri = files.list([str(Path.cwd() / file)])[0].uri
+    samples, at_eof = _samples(files, uri)
+    inference = infer_contract(
+        samples,
+        at_eof=at_eof,
+        name=name or sql_names([Path(uri).name.split(".")[0]])[0],
+        key=[word.strip() for word in key.split(",") if word.strip()],
+        write_disposition=write_disposition,
+        source=[uri],
+    )
+    inference = proved(inference, samples[0], at_eof=at_eof)
     if as_json:
-        output.terminal_object({"status": "done", "exit_code": 0, "datasets": names})
+        described = inference.contract.model_dump(mode="json", by_alias=True)
+        notes = {"general": inference.general, "columns": inference.notes}
+        toml = to_toml(inference)
+        output.terminal_object({"status": "done", "exit_code": 0, "contract": described, "notes": notes, "toml": toml})
     else:
-        output.line(f"{output.counted(len(names), 'contract')}: sound")
+        output.line(to_toml(inference).rstrip("\n"))
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What `check` found out about one dataset. `errors` make it fail, `facts` are for reading."""
+
+    dataset: str
+    facts: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[HoldfastError] = field(default_factory=list)
 
 
 @commands.command()
-def infer() -> None:
-    """Propose a contract for a file, as TOML on stdout."""
+def check(
+    dataset: options.OptionalDataset = None,
+    db: options.Db = None,
+    as_json: options.Json = False,
+) -> None:
+    """Is the contract sound, does it fit the source and the existing table? Writes nothing."""
+    project = config.load_project(db)
+    names = [dataset] if dataset else project.dataset_names()
+    if not names:
+        raise UsageError(
+            f"there is no contract in {project.contracts_directory}",
+            hint="make one with: holdfast contract infer FILE > contracts/NAME.toml",
+        )
+    if dataset and dataset not in project.dataset_names():
+        project.contract(dataset)  # raises, and names those there are
+    checked = [_checked(project, name) for name in names]
+    first = next((error for findings in checked for error in findings.errors), None)
+    if as_json:
+        output.terminal_object(_described(checked, first))
+    else:
+        for findings in checked:
+            _show(findings)
+    if first:
+        raise typer.Exit(first.exit_code)
+
+
+def _checked(project: config.Project, name: str) -> _Findings:
+    findings = _Findings(name)
+    try:
+        contract = project.contract(name)
+    except HoldfastError as error:
+        findings.errors.append(error)
+        return findings
+    findings.facts.append("contract is sound")
+    for look in (_look_at_source, _look_at_table):
+        try:
+            look(project, contract, findings)
+        except HoldfastError as error:
+            findings.errors.append(error)
+    return findings
+
+
+def _look_at_source(project: config.Project, contract: Contract, findings: _Findings) -> None:
+    from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.parsing.csv import bind, read_header
+
+    if not contract.source:
+        findings.warnings.append("names no source: a load must be given its files")
+        return
+    files = LocalFiles(project.directory)
+    stamps = files.list(contract.source)
+    for stamp in stamps:
+        head = _read(files, stamp.uri, 0, _HEADER_BYTES)
+        header = read_header(head, contract.format, stamp.size_bytes <= len(head), stamp.uri)
+        bind(contract, header, stamp.uri)
+    findings.facts.append(f"fits the header of {output.counted(len(stamps), 'file')}")
+
+
+def _look_at_table(project: config.Project, contract: Contract, findings: _Findings) -> None:
+    from holdfast.engine.target import compare, target_definition
+    from holdfast.interfaces.cli.opening import opened
+
+    wanted = target_definition(contract)
+    with opened(project, upgrade=False) as project_open:
+        findings.warnings += project_open.database.problem_with(wanted)
+        with project_open.database.transaction() as tx:
+            there = tx.reflect(contract.table)
+    if there is None:
+        findings.facts.append(f"table {contract.table} will be made by the first load")
+    elif differences := compare(wanted, there):
+        findings.errors += [UsageError(f"table {contract.table}: {difference}") for difference in differences]
+    else:
+        findings.facts.append(f"table {contract.table} fits")
+
+
+def _show(findings: _Findings) -> None:
+    output.line(f"{findings.dataset}  {' · '.join(findings.facts) or 'contract is not sound'}")
+    for warning in findings.warnings:
+        output.line(f"  warning: {warning}")
+    for error in findings.errors:
+        output.print_error(f"{findings.dataset}: {error.message}", error.hint)
+
+
+def _described(checked: list[_Findings], first: HoldfastError | None) -> dict[str, Any]:
+    datasets = [
+        {
+            "dataset": f.dataset,
+            "facts": f.facts,
+            "warnings": f.warnings,
+            "errors": [output.failed(error)["error"] for error in f.errors],
+        }
+        for f in checked
+    ]
+    if first:
+        return output.failed(first, datasets=datasets)
+    return {"status": "done", "exit_code": 0, "datasets": datasets}
+
+
+def _samples(files: LocalFiles, uri: str) -> tuple[list[bytes], bool]:
+    """The file when it is small; else its head, and slices from its rest, where things often look different."""
+    size_bytes = files.stamp(uri).size_bytes
+    head = _read(files, uri, 0, _HEAD_BYTES)
+    if size_bytes <= len(head):
+        return [head], True
+    starts = sorted({max(_HEAD_BYTES, size_bytes * part // 4 - _SLICE_BYTES) for part in (2, 3, 4)})
+    return [head, *(_read(files, uri, start, start + _SLICE_BYTES) for start in starts)], False
+
+
+def _read(files: LocalFiles, uri: str, start: int, end: int) -> bytes:
+    handle = files.open(uri)
+    try:
+        return handle.read(start, end)
+    finally:
+        handle.close()
