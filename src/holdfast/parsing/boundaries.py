@@ -1,9 +1,9 @@
 """Where quotes stand, and so which line ends are ends of records.
 
 Owns the one hard rule of CSV: a quote opens right after a delimiter or a record's start, closes right before a
-delimiter or a line's end, and is doubled inside. While every quote stands so, the parity of quotes tells which line ends
-lie inside a field. A quote that stands elsewhere, or is never closed, makes the first physical line of its record bad,
-and reading starts afresh on the next line: a stray quote never swallows a good neighbour, and costs O(log n).
+delimiter or a line's end, and is doubled inside. While every quote stands so, the parity of quotes tells which line
+ends lie inside a field. A quote that stands elsewhere, or is never closed, makes the first physical line of its record
+bad, and reading starts afresh on the next line: a stray quote never swallows a good neighbour, and costs O(log n).
 
 Works on bytes with one byte a character; wider encodings come here through `narrow`.
 """

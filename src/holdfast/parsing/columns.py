@@ -24,6 +24,7 @@ from holdfast.parsing.values import TRIMMED, ValueReader
 Typed = tuple[pa.Array, Mask]
 Reasons = dict[int, tuple[Reason, ...]]
 _INT64_DIGITS = 18  # any number of so many digits fits an int64
+_ODD_SHARE_MAX = 0.3  # with more odd decimals than this, all are read the way that takes any
 _MINUS, _PLUS, _POINT = 45, 43, 46
 _FLOAT = r"\A-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\z"
 _UUID = r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\z"
@@ -127,7 +128,7 @@ def _ints(texts: Texts, column_type: ColumnType) -> Typed:
     if len(marks):
         is_sign = (texts.data[marks] == _MINUS) & (marks == texts.starts[rows]) & (texts.lengths[rows] > 1)
         doubtful[rows[~is_sign]] = True
-    values = pc.cast(texts.with_zero(doubtful), pa.int64())
+    values = pc.cast(texts.replaced(doubtful, "0"), pa.int64())
     if column_type.kind is Kind.INT:
         low, high = INT_RANGES[Kind.INT]
         numbers = values.to_numpy()
@@ -142,17 +143,38 @@ def _decimals(texts: Texts, column_type: ColumnType) -> Typed:
     if scale >= _INT64_DIGITS:
         return pa.nulls(len(texts), arrow_type(column_type)), np.ones(len(texts), np.bool_)
     whole_max = min(precision, _INT64_DIGITS) - scale
-    if texts.have_point_at(scale) and int(texts.lengths.max()) - scale - 1 <= whole_max:
-        digits = pa.py_buffer(texts.data.tobytes().translate(None, b"."))
-        starts = (texts.starts - np.arange(len(texts) + 1)).astype(np.int32)
-        unscaled = pc.cast(pa.StringArray.from_buffers(len(texts), pa.py_buffer(starts), digits), pa.int64())
-        return _scaled(unscaled.to_numpy(), column_type), np.zeros(len(texts), np.bool_)
-    return _signed_decimals(texts, column_type, whole_max)
+    plain = _plain_decimals(texts, scale, whole_max)
+    odd = np.flatnonzero(~plain)
+    if len(odd) > len(texts) * _ODD_SHARE_MAX:
+        unscaled, doubtful = _odd_decimals(texts, scale, whole_max)
+        return _scaled(unscaled, column_type), doubtful
+    unscaled = _without_points(Texts(texts.replaced(~plain, "0." + "0" * scale)))
+    doubtful = np.zeros(len(texts), np.bool_)
+    if len(odd):
+        unscaled = unscaled.copy()
+        unscaled[odd], doubtful[odd] = _odd_decimals(Texts(texts.array.take(pa.array(odd))), scale, whole_max)
+    return _scaled(unscaled, column_type), doubtful
 
 
-def _signed_decimals(texts: Texts, column_type: ColumnType, whole_max: int) -> Typed:
-    """Decimals with signs, or with fewer digits after the point than the column has, or with no point."""
-    scale, rows_count = column_type.scale or 0, len(texts)
+def _plain_decimals(texts: Texts, scale: int, whole_max: int) -> Mask:
+    """Which are unsigned, with just as many digits after the point as the column has."""
+    if not scale or not len(texts.data):
+        return np.zeros(len(texts), np.bool_)
+    return texts.with_point_at(scale) & (texts.lengths <= whole_max + scale + 1)
+
+
+def _without_points(texts: Texts) -> Ints:
+    """The numbers that texts with one point each are when the point is left out."""
+    digits = pa.py_buffer(texts.data.tobytes().translate(None, b"."))
+    starts = (texts.starts - np.arange(len(texts) + 1)).astype(np.int32)
+    return np.asarray(
+        pc.cast(pa.StringArray.from_buffers(len(texts), pa.py_buffer(starts), digits), pa.int64()).to_numpy()
+    )
+
+
+def _odd_decimals(texts: Texts, scale: int, whole_max: int) -> tuple[Ints, Mask]:
+    """Unscaled values of decimals with signs, with fewer digits after the point than `scale`, or with no point."""
+    rows_count = len(texts)
     marks, rows = texts.other_than_digits()
     is_sign = np.isin(texts.data[marks], (_MINUS, _PLUS)) & (marks == texts.starts[rows])
     is_point = texts.data[marks] == _POINT
@@ -163,20 +185,16 @@ def _signed_decimals(texts: Texts, column_type: ColumnType, whole_max: int) -> T
     whole = texts.lengths - signs - points - fraction
     doubtful = (whole < 1) | (whole > whole_max) | (fraction > scale) | (points > 1) | ((points == 1) & (fraction == 0))
     doubtful[rows[~is_sign & ~is_point]] = True
-    digits = texts.with_zero(doubtful)
-    clean = Texts(digits)
-    marks, rows = clean.other_than_digits()
-    starts = clean.starts - np.concatenate([np.zeros(1, np.int64), np.bincount(rows, minlength=rows_count).cumsum()])
-    buffer = pa.py_buffer(clean.data.tobytes().translate(None, b".+-"))
-    numbers = pc.cast(
-        pa.StringArray.from_buffers(rows_count, pa.py_buffer(starts.astype(np.int32)), buffer), pa.int64()
-    ).to_numpy()
     fraction[doubtful] = 0
-    unscaled = numbers * 10 ** (scale - fraction)
-    negative = np.zeros(rows_count, np.bool_)
-    negative[rows[clean.data[marks] == _MINUS]] = True
-    unscaled = np.where(doubtful, 0, np.where(negative, -unscaled, unscaled))
-    return _scaled(unscaled, column_type), doubtful
+    clean = Texts(texts.replaced(doubtful, "0"))
+    marks, rows = clean.other_than_digits()
+    removed = np.concatenate([np.zeros(1, np.int64), np.bincount(rows, minlength=rows_count).cumsum()])
+    starts = pa.py_buffer((clean.starts - removed).astype(np.int32))
+    digits = pa.py_buffer(clean.data.tobytes().translate(None, b".+-"))
+    numbers = pc.cast(pa.StringArray.from_buffers(rows_count, starts, digits), pa.int64()).to_numpy()
+    is_negative = np.zeros(rows_count, np.bool_)
+    is_negative[rows[clean.data[marks] == _MINUS]] = True
+    return np.where(is_negative, -numbers, numbers) * 10 ** (scale - fraction), doubtful
 
 
 def _scaled(unscaled: Ints, column_type: ColumnType) -> pa.Array:
@@ -194,7 +212,7 @@ def _unscaled(values: pa.Array) -> Ints:
 
 def _floats(texts: Texts, _: ColumnType) -> Typed:
     doubtful = ~_mask(pc.match_substring_regex(texts.array, _FLOAT))
-    values = pc.cast(texts.with_zero(doubtful), pa.float64())
+    values = pc.cast(texts.replaced(doubtful, "0"), pa.float64())
     return values, doubtful | ~np.isfinite(values.to_numpy())
 
 

@@ -19,7 +19,7 @@ from holdfast.parsing.columns import Reasons, absent_column, may_want_words, rea
 from holdfast.parsing.exact import parse_chunk_exact
 from holdfast.parsing.header import Layout
 from holdfast.parsing.parsed import ParsedChunk
-from holdfast.parsing.records import Flaw, Kind, Records, is_tidy, scan
+from holdfast.parsing.records import Flaw, Kind, Records, is_tidy, scan, settled
 from holdfast.parsing.rejecting import Rejecter, ragged, structural
 
 _SAMPLE_BYTES = 64 * 1024
@@ -53,23 +53,16 @@ def parse_chunk(
     `first_line` (1-based) and `base_offset` place its start in the file. `digits_max`: how many significant digits the
     database holds exactly; decimals with more are rejected.
     """
-    fmt = contract.format
-    records = (
-        None
-        if is_tidy(data, fmt, layout.newline, layout.encoding)
-        else scan(data, fmt, layout.newline, layout.encoding)
-    )
-    body = data if records is None else _body(data, records, layout.encoding)
-    fields = None if _is_beyond_pyarrow(body, fmt) else _read_fields(body, layout, fmt)
-    if fields is None:
-        return parse_chunk_exact(
-            data, layout, contract, first_line=first_line, base_offset=base_offset, digits_max=digits_max
-        )
-    columns, reasons = _read_columns(fields, layout, digits_max)
-    if records is None and not reasons and not fields.ragged:
+    fmt, records = contract.format, None
+    quotes = settled(data, fmt, layout.newline, layout.encoding)
+    if not is_tidy(quotes, layout.newline, layout.encoding):
+        records = scan(data, fmt, layout.newline, layout.encoding, quotes)
+    fields = _read_fields(data if records is None else _body(data, records, layout.encoding), layout, fmt)
+    columns, reasons = _read_columns(fields, layout, digits_max) if fields else ([], {})
+    if fields and records is None and not reasons and not fields.ragged:
         return ParsedChunk(_table(columns, layout, np.arange(fields.rows)), [])
-    records = records or scan(data, fmt, layout.newline, layout.encoding)
-    if int(np.count_nonzero(records.kind == Kind.DATA)) != fields.records:
+    records = records or scan(data, fmt, layout.newline, layout.encoding, quotes)
+    if fields is None or fields.records != records.data_count:
         return parse_chunk_exact(
             data, layout, contract, first_line=first_line, base_offset=base_offset, digits_max=digits_max
         )
@@ -95,6 +88,9 @@ def _is_beyond_pyarrow(body: bytes, fmt: CsvFormat) -> bool:
 
 
 def _read_fields(body: bytes, layout: Layout, fmt: CsvFormat) -> _Fields | None:
+    """The fields of well-formed records; None where pyarrow cannot be trusted with them."""
+    if _is_beyond_pyarrow(body, fmt):
+        return None
     places = sorted({bound.place for bound in layout.columns if bound.place is not None}) or [0]
     if not body:
         return _Fields({place: pa.array([], pa.string()) for place in places}, 0, {})
@@ -129,7 +125,8 @@ def _read(body: bytes, layout: Layout, fmt: CsvFormat, places: list[int], words:
             parse_options=pv.ParseOptions(
                 delimiter=fmt.delimiter,
                 quote_char=fmt.quote or False,
-                newlines_in_values=bool(fmt.quote),
+                # pyarrow cuts its one block at the last line end; only a record's end is a safe place for that.
+                newlines_in_values=bool(fmt.quote) and not body.endswith(b"\n"),
                 ignore_empty_lines=False,
                 invalid_row_handler=skip,
             ),

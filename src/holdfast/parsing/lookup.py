@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.domain.contract import Contract, CsvFormat
-from holdfast.parsing.boundaries import Quotes, narrow, width_of
+from holdfast.parsing.boundaries import width_of
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.header import Layout
-from holdfast.parsing.records import Kind, line_end_of, scan
+from holdfast.parsing.records import Kind, scan, settled
 
 
 def last_record(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> bytes:
     """The last record of a piece of file that begins and ends at record ends."""
-    width, text = width_of(encoding), narrow(data, encoding)
-    quotes = Quotes(text, fmt, line_end_of(newline), True)
-    quotes.settle(fmt.max_record_bytes // width)
-    return data[quotes.record_start(max(0, len(text) - 1)) * width :]
+    quotes = settled(data, fmt, newline, encoding)
+    return data[quotes.record_start(max(0, len(quotes.text) - 1)) * width_of(encoding) :]
 
 
 def fields_of(record: bytes, layout: Layout, contract: Contract, names: Sequence[str]) -> list[str] | None:

@@ -8,6 +8,7 @@ Whether a record's fields fit the contract is for others; here a record is bad o
 from __future__ import annotations
 
 import codecs
+import sys
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal
@@ -56,6 +57,10 @@ class Records:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def data_count(self) -> int:
+        return int(np.count_nonzero(self.kind == Kind.DATA))
+
 
 def sniff_newline(head: bytes, encoding: str = "utf-8") -> Newline:
     """Which line end a file uses: "cr" only where its head has carriage returns and no line feed at all."""
@@ -102,22 +107,39 @@ def find_cut(
     return len(window) if at_eof and end == len(text) else end * width
 
 
-def is_tidy(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> bool:
+def settled(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> Quotes:
+    """The quotes of a chunk, and the lines that are bad for them."""
+    quotes = Quotes(narrow(data, encoding), fmt, line_end_of(newline), True)
+    quotes.settle(fmt.max_record_bytes // width_of(encoding))
+    return quotes
+
+
+def is_tidy(quotes: Quotes, newline: str, encoding: str = "utf-8") -> bool:
     """Are all records of a chunk plain data, none bad, blank or a comment? Cheaper than `scan`; False may be wary."""
-    mark, other = line_end_of(newline), b"\n" if newline == "cr" else b"\r"
-    if encoding != "utf-8" or fmt.comment or (fmt.escape and fmt.escape.encode() in data):
+    data, fmt = quotes.text, quotes.fmt
+    if quotes.bad or encoding != "utf-8" or fmt.comment or (fmt.escape and fmt.escape.encode() in data):
         return False
-    if b"\0" in data or not is_utf8(data):
+    if b"\0" in data or not is_utf8(data) or len(_stray_line_ends(data, newline)):
         return False
-    if data.startswith(mark) or mark * 2 in data:
+    if _may_have_blank_lines(data, quotes.line_end):
         return False
-    if other in data and (newline == "cr" or data.count(b"\r") != data.count(b"\r\n") or b"\n\r\n" in data):
-        return False
-    if data.startswith(b"\r") or data.startswith(codecs.BOM_UTF8):
-        return False
-    quotes = Quotes(data, fmt, mark, True)
-    quotes.settle(fmt.max_record_bytes)
-    return not quotes.bad and not any(quotes.oversized(len(data), fmt.max_record_bytes))
+    return not any(quotes.oversized(len(data), fmt.max_record_bytes))
+
+
+def _may_have_blank_lines(text: bytes, mark: bytes) -> bool:
+    return (
+        text.startswith((mark, b"\r")) or _holds_pair(text, mark * 2) or (b"\r" in text and _holds_pair(text, b"\n\r"))
+    )
+
+
+def _holds_pair(text: bytes, pair: bytes) -> bool:
+    """`pair in text`, for a first byte so frequent that searching for it stalls: two bytes are compared as one."""
+    wanted = int.from_bytes(pair, sys.byteorder)
+    return any(
+        bool((np.frombuffer(text, np.uint16, (len(text) - skip) // 2, skip) == wanted).any())
+        for skip in (0, 1)
+        if len(text) - skip >= 2
+    )
 
 
 def is_utf8(data: bytes) -> bool:
@@ -132,12 +154,10 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8") -> Records:
-    """Every record of a chunk, in order."""
-    width, text = width_of(encoding), narrow(data, encoding)
-    mark = line_end_of(newline)
-    quotes = Quotes(text, fmt, mark, True)
-    quotes.settle(fmt.max_record_bytes // width)
+def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8", quotes: Quotes | None = None) -> Records:
+    """Every record of a chunk, in order. `quotes`: those of the chunk where they have been settled before."""
+    quotes = quotes or settled(data, fmt, newline, encoding)
+    width, text, mark = width_of(encoding), quotes.text, quotes.line_end
     ends = _record_ends(text, fmt, mark, quotes)
     starts = np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
     flaw = np.zeros(len(ends), np.uint8)
@@ -181,7 +201,7 @@ def _mark_flaws(flaw: Bytes8, ends: Ints, text: bytes, newline: str, quotes: Quo
 def _stray_line_ends(text: bytes, newline: str) -> Ints:
     if newline == "cr":
         return positions(text, b"\n")
-    if text.count(b"\r") == text.count(b"\r\n"):
+    if b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"):
         return np.empty(0, np.int64)
     returns, bytes_ = positions(text, b"\r"), np.frombuffer(text, np.uint8)
     is_last = returns == len(bytes_) - 1

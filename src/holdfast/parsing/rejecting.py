@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from holdfast.domain.reject import REASON_CODES, Reason, Reject
 from holdfast.parsing.boundaries import narrow, width_of
 from holdfast.parsing.fields import without_line_end
-from holdfast.parsing.records import line_end_of
+from holdfast.parsing.records import Bytes8, line_end_of
 
 
 def structural(code: str) -> tuple[Reason, ...]:
@@ -27,17 +29,17 @@ class Rejecter:
     encoding: str
     first_line: int
     base_offset: int
-    _text: bytes = field(init=False)
+    _text: Bytes8 = field(init=False)
     _place: int = 0
     _line: int = 0
 
     def __post_init__(self) -> None:
-        self._text = narrow(self.data, self.encoding)
+        self._text = np.frombuffer(narrow(self.data, self.encoding), np.uint8)
         self._line = self.first_line
 
     def reject(self, row: int, start: int, end: int, reasons: tuple[Reason, ...]) -> Reject:
         place = start // width_of(self.encoding)
-        self._line += self._text.count(line_end_of(self.newline), self._place, place)
+        self._line += int(np.count_nonzero(self._text[self._place : place] == line_end_of(self.newline)[0]))
         self._place = place
         raw = without_line_end(self.data[start:end], self.newline, self.encoding)
         return Reject(row, self._line, self.base_offset + start, raw, reasons)

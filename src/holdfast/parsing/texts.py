@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from holdfast.parsing.boundaries import Ints
 
+_FEW_SHARE = 0.02
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -33,13 +34,31 @@ class Texts:
         marks = np.flatnonzero(self.data - np.uint8(48) > 9)
         return marks, self.starts.searchsorted(marks, side="right") - 1
 
-    def have_point_at(self, scale: int) -> bool:
-        """Is every text digits with one point, which has `scale` digits after it and at least one before?"""
-        if not len(self) or not scale or int(self.lengths.min()) < scale + 2:
-            return False
-        points = self.data[self.starts[1:] - scale - 1] == 46
-        return bool(points.all()) and int(np.count_nonzero(self.data - np.uint8(48) > 9)) == len(self)
+    def with_point_at(self, scale: int) -> Mask:
+        """Which texts are digits with one point, that has `scale` digits after it and at least one before?"""
+        points = self.starts[1:] - scale - 1
+        plain = self.lengths >= scale + 2
+        plain &= self.data[np.maximum(points, 0)] == 46
+        is_other = self.data - np.uint8(48) > 9
+        is_other[points if plain.all() else points[plain]] = False
+        marks = np.flatnonzero(is_other)
+        plain[self.starts.searchsorted(marks, side="right") - 1] = False
+        return plain
 
-    def with_zero(self, mask: Mask) -> pa.Array:
-        """The texts, with "0" where `mask` says."""
-        return pc.if_else(pa.array(mask), pa.scalar("0"), self.array) if mask.any() else self.array
+    def replaced(self, mask: Mask, text: str) -> pa.Array:
+        """The texts, with `text` where `mask` says."""
+        rows = np.flatnonzero(mask)
+        if len(rows) > len(self) * _FEW_SHARE:
+            return pc.if_else(pa.array(mask), pa.scalar(text), self.array)
+        return self._spliced(rows, text.encode()) if len(rows) else self.array
+
+    def _spliced(self, rows: Ints, text: bytes) -> pa.Array:
+        """As `replaced` does, cheaper for few rows: what lies between them is copied whole."""
+        lengths = self.lengths.copy()
+        lengths[rows] = len(text)
+        starts = np.zeros(len(self) + 1, np.int32)
+        np.cumsum(lengths, out=starts[1:])
+        edges = np.concatenate([[0], self.starts[rows + 1]]), np.concatenate([self.starts[rows], [len(self.data)]])
+        between = [self.data[start:end] for start, end in zip(*(edge.tolist() for edge in edges), strict=True)]
+        data = text.join(part.data for part in between)
+        return pa.StringArray.from_buffers(len(self), pa.py_buffer(starts), pa.py_buffer(data))
