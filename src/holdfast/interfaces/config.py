@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -83,7 +83,7 @@ class Project:
     """A project as this process sees it. `url` holds the password: print `url_shown` instead."""
 
     directory: Path
-    url: str
+    url: str = field(repr=False)
     load: LoadSettings
 
     @property
@@ -113,13 +113,18 @@ class Project:
 
 
 def load_project(db: str | None = None, *, start: Path | None = None) -> Project:
-    """The project around `start` (the current directory); one with defaults where no holdfast.toml is found."""
-    path = find_config(start or Path.cwd())
-    directory = path.parent if path else (start or Path.cwd())
+    """The project around `start` (the current directory); one with defaults where no holdfast.toml is found.
+
+    A relative SQLite path means the project in holdfast.toml, and the current directory in `db` and HOLDFAST_DB.
+    """
+    here = (start or Path.cwd()).absolute()
+    path = find_config(here)
+    directory = path.parent if path else here
     settings = _settings(read_toml(path) if path else {}, path)
-    url = db or os.environ.get("HOLDFAST_DB") or _configured_url(settings.database, directory)
+    given = db or os.environ.get("HOLDFAST_DB")
+    url = _anchored(given, here) if given else _anchored(_configured_url(settings.database, directory), directory)
     register_password_of(url)
-    return Project(directory=directory, url=_from_project(url, directory), load=settings.load)
+    return Project(directory=directory, url=url, load=settings.load)
 
 
 def find_config(start: Path) -> Path | None:
@@ -200,8 +205,8 @@ def _from_environment(reference: re.Match[str]) -> str:
     return value
 
 
-def _from_project(url: str, directory: Path) -> str:
-    """A relative SQLite file belongs to the project, wherever in it the command was started."""
+def _anchored(url: str, directory: Path) -> str:
+    """The url with a relative SQLite path made absolute; any other url as it is."""
     found = re.fullmatch(r"(sqlite(?:\+\w+)?):///([^/:?][^?]*)(\?.*)?", url)
     if not found:
         return url

@@ -51,7 +51,8 @@ def infer_contract(
     Without `write_disposition`: merge where there is a key, else append. Raises SourceError for an empty or binary
     file, ContractError for a key that names no column.
     """
-    layout = read_layout([samples] if isinstance(samples, bytes) else samples, at_eof=at_eof)
+    parts = [samples] if isinstance(samples, bytes) else samples
+    layout = read_layout(parts, at_eof=at_eof, file_name=source[0] if source else "the file")
     headers = layout.headers or [f"column_{i + 1}" for i in range(layout.width)]
     names = sql_names(headers)
     guesses = [guess_type(n, _seen(layout.rows, i)) for i, n in enumerate(names)]

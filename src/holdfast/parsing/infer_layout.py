@@ -43,12 +43,14 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
 
-def read_layout(samples: list[bytes], *, at_eof: bool) -> Layout:
+def read_layout(samples: list[bytes], *, at_eof: bool, file_name: str) -> Layout:
     """Read samples: the first is the file's head, others are slices of its middle. `at_eof`: the head is all of it."""
     notes: list[str] = []
-    encoding, text = _decoded(samples[0], at_eof=at_eof, notes=notes)
+    encoding, text = _decoded(samples[0], at_eof=at_eof, file_name=file_name, notes=notes)
     if not text.strip():
-        raise SourceError("the file is empty: there is nothing to infer a contract from", hint="give a file with rows")
+        raise SourceError(
+            f"{file_name} is empty: there is nothing to infer a contract from", hint="give a file with rows"
+        )
     lines = _physical_lines(text, whole=at_eof)
     quote, escape = _quoting(text, notes)
     delimiter, width = _delimiter(lines, quote, escape, notes)
@@ -109,16 +111,16 @@ def _window(lines: list[str], start: int, ends: list[int]) -> Iterator[str]:
         yield lines[i]
 
 
-def _decoded(head: bytes, *, at_eof: bool, notes: list[str]) -> tuple[str, str]:
+def _decoded(head: bytes, *, at_eof: bool, file_name: str, notes: list[str]) -> tuple[str, str]:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16", head.decode("utf-16", "replace")
     nul_share = [head[i:4096:2].count(0) / max(1, len(head[i:4096:2])) for i in (0, 1)]
-    if max(nul_share) > 0.3:
+    if max(nul_share) > 0.3 and min(nul_share) < 0.05:
         encoding = "utf-16-le" if nul_share[1] > nul_share[0] else "utf-16-be"
         return encoding, head.decode(encoding, "replace")
     if b"\x00" in head[:65536]:
         raise SourceError(
-            "the file holds NUL bytes and is not UTF-16: it is not text", hint="give a CSV file, unpacked"
+            f"{file_name} holds NUL bytes and is not UTF-16: it is not text", hint="give a CSV file, unpacked"
         )
     return _decoded_bytes(head.removeprefix(b"\xef\xbb\xbf"), at_eof, notes)
 

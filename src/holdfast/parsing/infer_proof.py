@@ -30,13 +30,14 @@ def proved(inference: Inference, head: bytes, *, at_eof: bool) -> Inference:
 
 def _parsed(inference: Inference, head: bytes, *, at_eof: bool) -> ParsedChunk:
     contract = inference.contract
-    header = read_header(head, contract.format, at_eof)
+    file_name = contract.source[0] if contract.source else "the file"
+    header = read_header(head, contract.format, at_eof, file_name)
     data = head[header.data_start :]
     if not at_eof:
         mark = line_end_of(header.newline).decode().encode(header.encoding)
         data = data[: data.rfind(mark) + len(mark)]
     first_line = 1 + count_lines(head[: header.data_start], header.newline, header.encoding)
-    layout = bind(contract, header, contract.name)
+    layout = bind(contract, header, file_name)
     parsed = parse_chunk(data, layout, contract, first_line=first_line, base_offset=header.data_start)
     if at_eof:
         return parsed
