@@ -52,7 +52,7 @@ def postgres_url(postgres_server_url: str) -> Iterator[str]:
 
 def _administer(server_url: str, statement: str, name: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 @pytest.fixture

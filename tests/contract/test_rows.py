@@ -140,7 +140,7 @@ def test_upsert_overwrites_and_the_later_row_of_one_key_wins(database: Database)
     with database.transaction() as tx:
         tx.create_table(PAIRS)
         tx.insert_many("pairs", [{"a": 1, "b": 1, "v": 1}, {"a": 1, "b": 2, "v": 2}])
-        rows = [{"a": 1, "b": 1, "v": 3}, {"a": 2, "b": 2, "v": 4}, {"a": 1, "b": 1, "v": None}]
+        rows: list[Row] = [{"a": 1, "b": 1, "v": 3}, {"a": 2, "b": 2, "v": 4}, {"a": 1, "b": 1, "v": None}]
         assert tx.upsert("pairs", rows, key=["a", "b"]) == 3
     assert pairs(database) == [(1, 1, None), (1, 2, 2), (2, 2, 4)]
 
@@ -159,7 +159,7 @@ def test_rows_of_different_shape_are_refused_whole(database: Database, way: str)
         tx.create_table(PAIRS)
     for bad in ({"a": 2, "b": 2}, {"a": 2, "b": 2, "v": 1, "w": 1}):
         with pytest.raises(ConstraintViolation, match="row 1 for 'pairs'"), database.transaction() as tx:
-            rows = [{"a": 1, "b": 1, "v": 1}, bad]
+            rows: list[Row] = [{"a": 1, "b": 1, "v": 1}, bad]
             tx.insert_many("pairs", rows) if way == "insert_many" else tx.upsert("pairs", rows, key=["a", "b"])
     with pytest.raises(ConstraintViolation, match="'b'"), database.transaction() as tx:
         tx.upsert("pairs", [{"a": 1}], key=["a", "b"])

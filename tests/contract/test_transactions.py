@@ -23,7 +23,7 @@ from holdfast.domain.errors import (
 )
 from holdfast.domain.table import ColumnDefinition, MergeShape, TableDefinition
 from holdfast.domain.types import parse_type
-from holdfast.ports.database import Database, Transaction
+from holdfast.ports.database import Database, Row, Transaction
 
 NOTES = TableDefinition(
     "notes",
@@ -154,11 +154,9 @@ def test_a_statement_of_the_outer_transaction_belongs_to_the_open_savepoint(note
 
 
 def test_violations_have_names(notes: Database) -> None:
-    for bad, kind in [
-        ({"id": None, "body": "x"}, ConstraintViolation),
-        ({"id": 7, "body": "longer than ten"}, ConstraintViolation),
-    ]:
-        with pytest.raises(kind) as caught, notes.transaction() as tx:
+    bad_rows: list[Row] = [{"id": None, "body": "x"}, {"id": 7, "body": "longer than ten"}]
+    for bad in bad_rows:
+        with pytest.raises(ConstraintViolation) as caught, notes.transaction() as tx:
             tx.insert_many("notes", [bad])
         assert "longer than ten" not in caught.value.message
         assert "nothing of it was kept" in caught.value.message

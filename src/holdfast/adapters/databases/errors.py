@@ -20,6 +20,7 @@ from holdfast.domain.errors import (
     ConstraintViolation,
     DatabaseError,
     DatabaseUnavailable,
+    HoldfastError,
     StatementFailed,
 )
 
@@ -34,25 +35,30 @@ class Translator:
         self._driver_errors: tuple[type[Exception], ...] = engine.driver_errors()
 
     @contextmanager
-    def translated(self, what: str, *, committing: bool = False) -> Iterator[None]:
-        """Errors of the block come out as DatabaseError; the driver's own are not shown with them."""
+    def translated(
+        self, what: str, *, lost: type[ConnectionLost | DatabaseUnavailable] = ConnectionLost
+    ) -> Iterator[None]:
+        """Errors of the block come out as DatabaseError, a lost connection as `lost`; the driver's own are hidden."""
         try:
             yield
         except (sa_exc.SQLAlchemyError, *self._driver_errors, *_VALUE_ERRORS) as error:
-            raise self._in_our_words(error, what, committing) from None
+            raise self._in_our_words(error, what, lost) from None
 
-    def _in_our_words(self, error: BaseException, what: str, committing: bool) -> Exception:
+    def _in_our_words(
+        self, error: BaseException, what: str, lost: type[ConnectionLost | DatabaseUnavailable]
+    ) -> HoldfastError:
         fault = self._fault_of(error)
-        if committing and issubclass(fault.kind, ConnectionLost):
-            return CommitUnknown(
+        kind = lost if issubclass(fault.kind, ConnectionLost) else fault.kind
+        if issubclass(kind, CommitUnknown):
+            return kind(
                 f"{what} on {self.address}: the connection was lost while COMMIT was under way "
                 f"({self.address.redact(fault.text)}); whether it was committed is not known",
                 hint="connect again and look at what the database says before writing anything twice",
             )
         text = self.address.redact(fault.text)
-        if issubclass(fault.kind, DatabaseError):
+        if issubclass(kind, DatabaseError):
             text += f"; {_ROLLED_BACK}"
-        return fault.kind(f"{what} on {self.address}: {text}", hint=fault.hint)
+        return kind(f"{what} on {self.address}: {text}", hint=fault.hint)
 
     def _fault_of(self, error: BaseException) -> Fault:
         if isinstance(error, sa_exc.TimeoutError):

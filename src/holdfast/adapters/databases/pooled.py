@@ -12,7 +12,7 @@ from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
 from holdfast.adapters.databases.statements import load_statements
 from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
-from holdfast.domain.errors import ConnectionLost, DatabaseError
+from holdfast.domain.errors import CommitUnknown, ConnectionLost, DatabaseError, DatabaseUnavailable
 from holdfast.domain.table import TableDefinition
 
 
@@ -46,7 +46,7 @@ class PooledDatabase:
     @contextmanager
     def transaction(self, *, lock_timeout_s: float | None = None) -> Iterator[SqlTransaction]:
         translated = self._translator.translated
-        with translated("connect"):
+        with translated("connect", lost=DatabaseUnavailable):
             connection = self._pool.connect()
         try:
             with translated("begin"):
@@ -57,7 +57,7 @@ class PooledDatabase:
                 yield tx
                 tx.refuse_if_failed()
                 tx.end()
-                with translated("commit", committing=True):
+                with translated("commit", lost=CommitUnknown):
                     outer.commit()
             finally:
                 tx.end()

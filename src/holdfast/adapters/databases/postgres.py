@@ -41,6 +41,7 @@ _TYPES = {
     Kind.UUID: "UUID",
     Kind.JSON: "JSONB",
 }
+POOL_TIMEOUT_S = 30.0
 _CONNECTION_DEFAULTS = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -75,6 +76,7 @@ class PostgresEngine:
             address.url.set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             connect_args={"prepare_threshold": None, **defaults},
             isolation_level="READ COMMITTED",
