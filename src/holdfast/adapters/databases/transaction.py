@@ -58,11 +58,11 @@ class SqlTransaction:
 
     def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         with self._doing(f"insert into {table!r}"):
-            return self._write_rows(table, rows, "")
+            return self._write_rows(table, rows)
 
     def upsert(self, table: str, rows: Iterable[Mapping[str, Any]], *, key: Sequence[str]) -> int:
         with self._doing(f"upsert into {table!r}"):
-            return self._write_rows(table, rows, None, tuple(key))
+            return self._write_rows(table, rows, tuple(key))
 
     def copy_in(self, table: str, rows: pa.Table) -> int:
         with self._doing(f"copy into {table!r}"):
@@ -151,17 +151,17 @@ class SqlTransaction:
             count += len(batch)
         return count
 
-    def _write_rows(
-        self, table: str, rows: Iterable[Mapping[str, Any]], suffix: str | None, key: tuple[str, ...] = ()
-    ) -> int:
+    def _write_rows(self, table: str, rows: Iterable[Mapping[str, Any]], key: tuple[str, ...] | None = None) -> int:
         remaining = iter(rows)
         first = next(remaining, None)
         if first is None:
             return 0
         columns = tuple(first)
-        if missing := [name for name in key if name not in first]:
-            raise ConstraintViolation(f"upsert into {table!r}: the rows lack the key column {missing[0]!r}")
-        conflict = _on_conflict(columns, key) if suffix is None else suffix
+        if key is not None and (not key or not set(key) <= first.keys()):
+            raise ConstraintViolation(
+                f"upsert into {table!r}: the rows lack a column of the key {key}; nothing was written"
+            )
+        conflict = "" if key is None else _on_conflict(columns, key)
         names = ", ".join(quote(name) for name in columns)
         places = ", ".join(f":p{i}" for i in range(len(columns)))
         statement = sa.text(
