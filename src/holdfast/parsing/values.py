@@ -179,6 +179,8 @@ class ValueReader:
                 " the database",
                 hint="use one_of or pattern, or a numeric or date type",
             )
+        if column.type.kind in (Kind.DATE, Kind.TIMESTAMP):
+            moment_format(column.type)  # an unsound format is the contract's fault, not that of every row
         self.low = self._given("min", column.min)
         self.high = self._given("max", column.max)
         if column.one_of is not None:

@@ -35,7 +35,7 @@ PIECES = [
     *["99999999999999999999", "1234567890123456.78", "true", "NO", "日本", "-0", "0.10", "12.", ".5", "\x85", "\u2028"],
 ]
 text = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
-raw = st.one_of(
+nasty = st.one_of(
     text.map(lambda t: t.encode()),
     st.tuples(text, st.sampled_from([b"\xff", b"\xe2\x82", b"\xc3"]), text).map(
         lambda t: t[0].encode() + t[1] + t[2].encode()
@@ -86,7 +86,7 @@ def assert_same(one: ParsedChunk, other: ParsedChunk) -> None:
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS.keys())
 @pytest.mark.parametrize("columns", [WIDE, OTHER, WIDE[3:]], ids=["wide", "other", "single"])
 @settings(max_examples=150, deadline=None)
-@given(data=raw, newline=st.sampled_from(["lf", "lf", "cr"]))
+@given(data=nasty, newline=st.sampled_from(["lf", "lf", "cr"]))
 def test_fast_and_exact_agree_on_any_bytes(columns: list[Column], fmt: CsvFormat, data: bytes, newline: str) -> None:
     assert_same(*parse_both(data, contract_of(columns, fmt), newline))
 
@@ -157,6 +157,32 @@ def test_whole_columns_are_read_as_single_values_are(
     assert_same(*parse_both(data, contract, "lf"))
 
 
+PLAIN_VALUES = {
+    "int": [str(n * 7919) for n in range(300)],
+    "decimal(5,2)": [f"{n}.{n % 90 + 10}" for n in range(300)],
+    "decimal(20,4)": [f"{n * 10**9}.{n + 1000}" for n in range(300)],
+    "float": [f"{n}e-3" for n in range(300)],
+    "date": [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(300)],
+    "timestamp(%Y-%m-%d %H:%M:%S, Europe/Berlin)": [f"2024-03-31 {n % 24:02}:00:{n % 60:02}" for n in range(300)],
+    "string(3)": ["日本商", "abc", ""] * 100,
+    "bool": ["true", "no", "1"] * 100,
+    "uuid": [f"{n:032x}" for n in range(300)],
+}
+
+
+@pytest.mark.parametrize("type_", PLAIN_VALUES)
+@settings(max_examples=40, deadline=None)
+@given(odd=st.lists(st.tuples(st.integers(0, 299), value), max_size=8), few=st.booleans(), quote=st.booleans())
+def test_a_few_odd_values_among_many_plain_ones(type_: str, odd: list[tuple[int, str]], few: bool, quote: bool) -> None:
+    """Columns that are nearly all plain, or of few distinct texts, take shortcuts of their own."""
+    values = PLAIN_VALUES[type_][:10] * 30 if few else list(PLAIN_VALUES[type_])
+    for row, text in odd:
+        values[row] = text
+    contract = contract_of([Column(name="value", type=type_), Column(name="id", type="int")], CsvFormat(delimiter="|"))
+    rows = [f'"{v.replace(chr(34), chr(34) * 2)}"|{n}' if quote else f"{v}|{n}" for n, v in enumerate(values)]
+    assert_same(*parse_both("\n".join(rows).encode(), contract, "lf"))
+
+
 @settings(max_examples=300, deadline=None)
 @given(text=text, encoding=st.sampled_from(["utf-16-le", "utf-16-be", "latin-1"]), odd=st.booleans())
 def test_other_encodings_agree_too(text: str, encoding: str, odd: bool) -> None:
@@ -167,7 +193,7 @@ def test_other_encodings_agree_too(text: str, encoding: str, odd: bool) -> None:
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS.keys())
 @settings(max_examples=150, deadline=None)
 @given(
-    data=raw, newline=st.sampled_from(["lf", "lf", "cr"]), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=9)
+    data=nasty, newline=st.sampled_from(["lf", "lf", "cr"]), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=9)
 )
 def test_chunks_scanned_alone_hold_the_records_of_the_whole(
     fmt: CsvFormat, data: bytes, newline: str, sizes: list[int]
@@ -199,7 +225,7 @@ def cut_of(data: bytes, fmt: CsvFormat, newline: str, at_least: int) -> int:
     raise AssertionError("no cut in the whole file")
 
 
-@given(data=raw)
+@given(data=nasty)
 def test_records_are_of_every_kind_they_are_said_to_be(data: bytes) -> None:
     records = scan(data, CsvFormat(comment="#"), "lf")
     for start, end, kind in zip(records.start, records.end, records.kind, strict=True):
