@@ -58,7 +58,8 @@ def infer_contract(
     guesses = [guess_type(n, _seen(layout.rows, i)) for i, n in enumerate(names)]
     general = [*_about_sample(layout, at_eof=at_eof), *layout.notes]
     chosen = _key(key, names, headers, guesses, layout.rows, write_disposition, general)
-    columns = [_column(n, h, g, layout, i) for i, (n, h, g) in enumerate(zip(names, headers, guesses, strict=True))]
+    by_position = isinstance(layout.format.header, list)  # then the contract gives the file its header
+    columns = [_column(n, n if by_position else h, g) for n, h, g in zip(names, headers, guesses, strict=True)]
     data: dict[str, Any] = {
         "name": name,
         "table": name,
@@ -66,7 +67,7 @@ def infer_contract(
         "primary_key": chosen,
         "write_disposition": write_disposition or ("merge" if chosen else "append"),
         "columns": columns,
-        "format": layout.format.model_dump(),
+        "format": {**layout.format.model_dump(), "header": names if by_position else True},
     }
     return Inference(
         contract=contract_from(data),
@@ -84,6 +85,7 @@ def to_toml(inference: Inference) -> str:
 def sql_names(headers: Sequence[str]) -> list[str]:
     """snake_case names, each once: `Bill ID` and `BillID` give bill_id, `Zoë` zoe, `2024` column_2024."""
     names: list[str] = []
+    taken: set[str] = set()
     keys = [header_key(header) for header in headers]
     for position, header in enumerate(headers, 1):
         others = {*keys[: position - 1], *keys[position:]}  # a name must not answer to another column's header
@@ -91,10 +93,11 @@ def sql_names(headers: Sequence[str]) -> list[str]:
         if name[0].isdigit():
             name = f"column_{name}"
         name, number = _cut(name, _NAME_BYTES_MAX), 2
-        while name in names or (header_key(name) in others and header_key(name) != keys[position - 1]):
+        while header_key(name) in taken or (header_key(name) in others and header_key(name) != keys[position - 1]):
             stem = re.sub(r"_\d+$", "", name) if number > 2 else name
             name, number = f"{_cut(stem, _NAME_BYTES_MAX - 6)}_{number}", number + 1
         names.append(name)
+        taken.add(header_key(name))
     return names
 
 
@@ -116,10 +119,8 @@ def _seen(rows: list[Record], position: int) -> Seen:
     return seen
 
 
-def _column(name: str, header: str, guess: Guess, layout: Layout, position: int) -> dict[str, Any]:
-    listed = layout.format.header
-    source = listed[position] if isinstance(listed, list) else header
-    return {"name": name, **({"from": [source]} if source != name else {}), "type": str(guess.type), **guess.keys}
+def _column(name: str, header: str, guess: Guess) -> dict[str, Any]:
+    return {"name": name, **({"from": [header]} if header != name else {}), "type": str(guess.type), **guess.keys}
 
 
 def _about_sample(layout: Layout, *, at_eof: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from holdfast.domain.contract import CHUNK_BYTES_MAX
+from holdfast.domain.errors import DriftRefused
 from holdfast.domain.reject import REASON_CODES
 from holdfast.parsing.csv import bind, parse_chunk, read_header
 from holdfast.parsing.infer import Inference
@@ -15,7 +16,11 @@ from holdfast.parsing.records import count_lines, line_end_of
 
 def proved(inference: Inference, head: bytes, *, at_eof: bool) -> Inference:
     """The inference with a note on the rows of the file's head that its contract rejects, by reason."""
-    parsed = _parsed(inference, head[:CHUNK_BYTES_MAX], at_eof=at_eof and len(head) <= CHUNK_BYTES_MAX)
+    try:
+        parsed = _parsed(inference, head[:CHUNK_BYTES_MAX], at_eof=at_eof and len(head) <= CHUNK_BYTES_MAX)
+    except DriftRefused as error:
+        note = f"DOUBT: the parser does not find these columns in the file: {error.message}"
+        return replace(inference, general=[*inference.general, note])
     codes = Counter(reject.reasons[0].code for reject in parsed.rejects)
     if not codes:
         note = f"Tried on {parsed.read:,} rows: all of them fit."

@@ -183,7 +183,7 @@ def test_a_key_that_is_no_column_is_refused_with_those_there_are() -> None:
         ("Report of May\n\nid,b\n1,2\n2,3\n", "utf-8", {"skip_lines": 2}),
         ("id,b\n'x, y',2\n'z',3\n", "utf-8", {"quote": "'"}),
         ("1,2\n3,4\n", "utf-8", {"header": ["column_1", "column_2"]}),
-        ("a,a\n1,2\n2,3\n", "utf-8", {"header": ["column_1", "column_2"], "skip_lines": 1}),
+        ("a,a\n1,2\n2,3\n", "utf-8", {"header": ["a", "a_2"], "skip_lines": 1}),
     ],
 )
 def test_how_the_file_is_written(text: str, encoding: str, expected: dict[str, object]) -> None:
@@ -229,3 +229,19 @@ def test_an_empty_file_is_refused(data: bytes) -> None:
 def test_a_binary_file_is_refused() -> None:
     with pytest.raises(SourceError, match="not text"):
         propose(b"\x89PNG\r\n\x1a\n\x00\x01binary" * 50)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text("ab01,;\t|\"'\\\r\n#. -/é", max_size=120).map(str.encode),
+        st.text('01/2,.\n"', max_size=120).map(lambda text: ("x,y\n" + text).encode("utf-16")),
+    )
+)
+def test_whatever_the_bytes_there_is_a_usable_proposal_or_a_clear_refusal(data: bytes) -> None:
+    try:
+        inference = proved(propose(data), data, at_eof=True)
+    except SourceError:
+        return  # nothing in it, or its first record is broken: no other refusal is one a person can act on
+    assert contract_from(tomllib.loads(to_toml(inference))) == inference.contract
