@@ -63,12 +63,12 @@ def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the
     _refuse_binary(head, encoding, file_name)
     newline = sniff_newline(head[start:], encoding)
     start += _preamble_bytes(head[start:], fmt, newline, encoding)
-    record_start, record_end = _first_record(head, start, fmt, newline, encoding, at_eof, file_name)
-    names = _names(head[record_start:record_end], fmt, newline, encoding)
-    if fmt.header is True:
-        return Header(names, record_end, newline, encoding)
     if isinstance(fmt.header, list):
         return Header(tuple(fmt.header), start, newline, encoding)
+    record_start, record_end = _first_record(head, start, fmt, newline, encoding, at_eof, file_name)
+    names = _names(head[record_start:record_end], fmt, newline, encoding)
+    if fmt.header:
+        return Header(names, record_end, newline, encoding)
     return Header(tuple(f"column_{number + 1}" for number in range(len(names))), start, newline, encoding)
 
 
@@ -112,13 +112,13 @@ def _preamble_bytes(text: bytes, fmt: CsvFormat, newline: Newline, encoding: str
 def _first_record(
     head: bytes, start: int, fmt: CsvFormat, newline: Newline, encoding: str, at_eof: bool, file_name: str
 ) -> tuple[int, int]:
-    """Where the first record stands that is neither blank nor a comment."""
+    """Where the header stands, or in a file without one the first sound record."""
     while start < len(head):
         size = find_cut(head[start:], fmt, newline, 1, at_eof, encoding)
         if size is None:
             raise SourceError(f"{file_name}: the header does not end within {len(head):,} bytes; is this a CSV file?")
         record = scan(head[start : start + size], fmt, newline, encoding)
-        if record.kind[0] == Kind.BAD:
+        if record.kind[0] == Kind.BAD and fmt.header:
             flaw = Flaw(int(record.flaw[0]))
             raise SourceError(
                 f"{file_name}: its first record cannot be read ({flaw.code}); {_NOTHING_LOADED}",
@@ -127,12 +127,10 @@ def _first_record(
         if record.kind[0] == Kind.DATA:
             return start, start + size
         start += size
-    if fmt.header is True or fmt.header is False:
-        expected = (
-            "a header line" if fmt.header else "at least one record, as the file has no header to name its columns"
-        )
-        raise SourceError(f"{file_name} has no records; expected {expected}; {_NOTHING_LOADED}")
-    return start, start
+    expected = (
+        "a header line" if fmt.header else "at least one sound record, as the file has no header to name its columns"
+    )
+    raise SourceError(f"{file_name} has no records; expected {expected}; {_NOTHING_LOADED}")
 
 
 def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str) -> tuple[str, ...]:

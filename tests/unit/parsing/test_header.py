@@ -32,6 +32,8 @@ def header_of(*names: str) -> csv.Header:
         (b"a,b", PLAIN, ("a", "b"), b""),
         (b"report\n\n#c\na,b\n1", CsvFormat(skip_lines=1, comment="#"), ("a", "b"), b"1"),
         (b"1,2\n3,4\n", CsvFormat(header=False), ("column_1", "column_2"), b"1,2\n3,4\n"),
+        (b'a"\n1,2\n', CsvFormat(header=False), ("column_1", "column_2"), b'a"\n1,2\n'),
+        (b'a"\n', CsvFormat(header=["x", "y"]), ("x", "y"), b'a"\n'),
         (b"1,2\n3,4\n", CsvFormat(header=["x", "y"]), ("x", "y"), b"1,2\n3,4\n"),
         ("é,b\n1".encode("latin-1"), CsvFormat(encoding="latin-1"), ("é", "b"), b"1"),
         ("é,b\n1".encode("utf-16"), CsvFormat(encoding="utf-16"), ("é", "b"), "1".encode("utf-16-le")),
