@@ -63,16 +63,20 @@ def _values(column: pa.ChunkedArray, name: str) -> list[Any]:
     if pa.types.is_decimal(kind):
         return _decimals(column, name)
     if pa.types.is_date(kind):
-        return (
-            pc.strftime(column, format="%Y-%m-%d").to_pylist()
-            if column.null_count < len(column)
-            else [None] * len(column)
-        )
+        return _repeated(column.cast(pa.date32()).dictionary_encode())
     if pa.types.is_timestamp(kind):
         return _timestamps(column)
     if pa.types.is_dictionary(kind):
         return _values(column.cast(kind.value_type), name)
     values: list[Any] = column.to_pylist()
+    return values
+
+
+def _repeated(days: pa.ChunkedArray) -> list[str | None]:
+    """Dates repeat: each is spelled once, and its rows share the text."""
+    days = days.combine_chunks() if days.num_chunks > 1 else days.chunk(0)
+    spelled = np.array([*days.dictionary.cast(pa.string()).to_pylist(), None], dtype=object)
+    values: list[str | None] = spelled[days.indices.fill_null(len(spelled) - 1).to_numpy()].tolist()
     return values
 
 
