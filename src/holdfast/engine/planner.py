@@ -80,10 +80,19 @@ def make_plan(database: Database, source: Source, contract: Contract, patterns: 
     seen = tuple((file.number, file.content_hash) for file in current)
     if contract.write_disposition == "replace":
         return Plan(contract, _plan_replace(source, contract, stamps, current), seen)
+    hashed = {stamp.uri: _hash(source, stamp) for stamp in stamps}
+    # a version that this very plan replaces does not vouch for its bytes under another name
+    staying = [file for file in current if hashed.get(file.uri, file.content_hash) == file.content_hash]
     files: dict[str, PlannedFile] = {}
     planned_files = []
     for stamp in stamps:
-        planned = _plan_file(source, contract, stamp, current, chunks)
+        digest = hashed[stamp.uri]
+        known = next((f for f in staying if f.content_hash == digest and f.size_bytes == stamp.size_bytes), None)
+        older = next((f for f in reversed(current) if f.uri == stamp.uri), None)
+        if known:
+            planned = PlannedFile(stamp, digest, known=known)
+        else:
+            planned = _plan_version(source, contract, stamp, older, chunks[older.number] if older else [])
         first = files.setdefault(planned.content_hash, planned)
         if first is not planned and planned.known is None:
             planned = PlannedFile(stamp, planned.content_hash, same_as=first.stamp.uri)
@@ -113,19 +122,11 @@ def _hash(source: Source, stamp: FileStamp) -> str:
         handle.close()
 
 
-def _plan_file(
-    source: Source,
-    contract: Contract,
-    stamp: FileStamp,
-    current: list[FileVersion],
-    chunks: dict[int, list[ChunkRow]],
+def _plan_version(
+    source: Source, contract: Contract, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
 ) -> PlannedFile:
-    digest = _hash(source, stamp)
-    known = next((f for f in current if f.content_hash == digest and f.size_bytes == stamp.size_bytes), None)
-    if known:
-        return PlannedFile(stamp, digest, known=known)
-    older = next((f for f in reversed(current) if f.uri == stamp.uri), None)
-    planned = _plan_new(source, contract, stamp, older, chunks[older.number] if older else [])
+    """A file with new bytes. Raises SourceError where the contract does not let it take back rows."""
+    planned = _plan_new(source, contract, stamp, older, older_chunks)
     appends = contract.write_disposition == "append"
     if appends and contract.on_changed_file == "refuse" and planned.removes_rows:
         raise SourceError(

@@ -109,11 +109,12 @@ def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile)
 
 
 def _let_go(tx: Transaction, load: Load, chunk: ChunkRow) -> None:
-    """A chunk whose bytes are gone: dropped if its rows are not in the table; else the publish takes them out."""
-    if chunk.state is ChunkState.DONE:
-        return
-    tx.run("chunk_drop", dataset=load.dataset, number=chunk.number)
-    drop_rejects(tx, load.dataset, chunk.number)
+    """A chunk whose bytes are gone. If its rows are in the table they stay (merge), or the publish takes them out."""
+    in_table = chunk.state is ChunkState.DONE
+    if not in_table:
+        tx.run("chunk_drop", dataset=load.dataset, number=chunk.number)
+    if not in_table or load.contract.write_disposition == "merge":
+        drop_rejects(tx, load.dataset, chunk.number)  # the new version says these rows anew
 
 
 def drop_rejects(tx: Transaction, dataset: str, chunk_number: int) -> None:
