@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 import uuid
@@ -206,6 +207,7 @@ class Project:
             self.settings.retry_for_s,
             lone=lone,
         )
+        self._try(claimant.join, "signing on")
         with Heartbeat(claimant, self.settings.heartbeat_s):
             worker.run()
 
@@ -260,8 +262,9 @@ def run_worker(task: str) -> WorkerError | None:
     settings = Settings(**told["settings"])
     log.setup(os.environ.get("HOLDFAST_LOG_LEVEL", "warning"))
     log.register_password_of(settings.url)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the whole group; the parent passes it on as SIGTERM
     try:
-        with stop_on_signals(settings.grace_s) as stop, open_project(settings) as project:
+        with stop_on_signals(settings.grace_s, (signal.SIGTERM,)) as stop, open_project(settings) as project:
             project.run_worker_loop(
                 told["dataset"], told["run_id"], lambda: bool(stop) or os.getppid() != parent, lone=False
             )

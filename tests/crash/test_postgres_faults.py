@@ -99,6 +99,6 @@ class UsageProjectView:
 @pytest.mark.parametrize("error", ["deadlock", "serialization", "lost"])
 def test_errors_that_pass_are_tried_again(error: str, database_url: str, tmp_path: Path) -> None:
     project = UsageProject(tmp_path / "project", database_url)
-    fault = f"commit.rows_written:2={error},claim.made:3={error},commit.finished:4={error}"
+    fault = f"commit.rows_written:2={error},claim.made:3={error},claim.committed:4={error},commit.finished:4={error}"
     project.load(HOLDFAST_FAULT=fault)
     project.check_accounts()

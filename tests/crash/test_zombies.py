@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.usage_project import UsageProject
 
-SHORT_LEASE = {"HOLDFAST_LOAD__LEASE_S": "1.5", "HOLDFAST_LOAD__HEARTBEAT_S": "0.3"}
+SHORT_LEASE = {"HOLDFAST_LOAD__LEASE_S": "1.5", "HOLDFAST_LOAD__HEARTBEAT_S": "0.7"}
 
 
 def chunk_states(project: UsageProject) -> list[tuple[int, str, int]]:
@@ -19,7 +19,7 @@ def chunk_states(project: UsageProject) -> list[tuple[int, str, int]]:
 def test_a_frozen_workers_commit_is_refused(database_url: str, tmp_path: Path) -> None:
     """The lease lets another worker take the chunk; the epoch refuses the first one when it wakes."""
     project = UsageProject(tmp_path / "project", database_url, env=SHORT_LEASE)
-    with project.start("load", "usage", "--json", HOLDFAST_FAULT="parse.done:2=stop") as frozen:
+    with project.start("load", "usage", "--json", HOLDFAST_FAULT="chunk.ready:2=stop") as frozen:
         frozen.wait_until(
             lambda: "T" in Path(f"/proc/{frozen.pid}/stat").read_text().rpartition(")")[2].split()[0],
             deadline_s=30,
@@ -68,7 +68,7 @@ def test_told_to_stop_it_finishes_the_chunk_in_hand(database_url: str, tmp_path:
     project = UsageProject(tmp_path / "project", database_url, rows=60_000, chunk_bytes=8_192)
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         with project.start("load", "usage", "--json") as load:
-            load.wait_until(lambda: _some_done(project), deadline_s=60, what="a first chunk")
+            load.wait_until(lambda: _is_working(project), deadline_s=60, what="a chunk in hand")
             load.signal(number)
             assert load.wait(deadline_s=60) == code, load.stderr
             told = json.loads(load.stdout)
@@ -84,6 +84,13 @@ def test_told_to_stop_it_finishes_the_chunk_in_hand(database_url: str, tmp_path:
 def _some_done(project: UsageProject) -> bool:
     try:
         return any(state == "done" for _, state, _ in chunk_states(project))
+    except Exception:
+        return False  # no ledger yet
+
+
+def _is_working(project: UsageProject) -> bool:
+    try:
+        return any(state == "claimed" for _, state, _ in chunk_states(project))
     except Exception:
         return False  # no ledger yet
 

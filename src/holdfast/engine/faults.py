@@ -21,6 +21,7 @@ POINTS = (
     "parse.begun",
     "parse.read",
     "parse.done",
+    "chunk.ready",
     "commit.begun",
     "commit.fenced",
     "direct.copied",

@@ -13,7 +13,7 @@ log = structlog.get_logger("holdfast.heartbeat")
 
 
 class Heartbeat:
-    """A context: joins on entering, leaves on going out. A beat that fails is logged; the next may succeed."""
+    """A context for a claimant that has joined: beats within, leaves on going out. A missed beat is logged."""
 
     def __init__(self, claimant: Claimant, every_s: float) -> None:
         self._claimant = claimant
@@ -22,7 +22,6 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="holdfast-heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
-        self._claimant.join()
         self._thread.start()
         return self
 

@@ -5,13 +5,17 @@ One unindexed table a load, in the ledger's own namespace of names, dropped when
 
 from __future__ import annotations
 
+import zlib
+
 from holdfast.domain.table import MergeShape
 from holdfast.engine.ledger import Load
 from holdfast.engine.merge import merge_shape
 
 
 def landing_table(load: Load) -> str:
-    return f"holdfast_landing_{load.dataset[:30]}_{load.number}".lower()
+    """Short enough for any engine; the checksum tells datasets apart whose names begin alike."""
+    told_apart = f"{zlib.crc32(load.dataset.encode()):08x}"
+    return f"holdfast_landing_{load.dataset[:20]}_{told_apart}_{load.number}".lower()
 
 
 def landing_shape(load: Load) -> MergeShape:

@@ -23,6 +23,7 @@ from holdfast.domain.errors import (
 )
 from holdfast.engine.claims import Claim, Claimant
 from holdfast.engine.commit import WayChooser, commit_chunk, was_committed
+from holdfast.engine.faults import reach
 from holdfast.engine.ledger import FileVersion, Load, get_file, get_load, lock_load, set_load_status
 from holdfast.engine.publish import close_load
 from holdfast.engine.readahead import ReadAhead
@@ -101,6 +102,7 @@ class Worker:
 
     def _commit(self, claim: Claim, ready: ReadyChunk) -> None:
         load = self._load(claim.load_number)
+        reach("chunk.ready")
 
         def commit_once() -> None:
             try:

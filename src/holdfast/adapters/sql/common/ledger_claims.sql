@@ -1,5 +1,6 @@
 -- name: claim_chunk
--- The oldest ready chunk of an open load, or one whose worker's lease ran out. SKIP LOCKED: two workers never wait for each
+-- The oldest ready chunk of an open load, or one whose worker's lease ran out, or one this worker claimed without learning
+-- of it (the answer to that COMMIT was lost; a worker has one chunk in hand, so it is free to start). SKIP LOCKED: two workers never wait for each
 -- other. The CTE matters: without it the planner may update more rows than LIMIT.
 WITH next_chunk AS (
     SELECT c.number
@@ -12,6 +13,7 @@ WITH next_chunk AS (
       )
       AND (
           c.state = 'ready'
+          OR c.worker = :worker
           OR NOT EXISTS (SELECT 1 FROM {ops}worker AS w WHERE w.id = c.worker AND w.lease_until > {now})
       )
     ORDER BY c.number
@@ -21,7 +23,7 @@ WITH next_chunk AS (
 UPDATE {ops}chunk
 SET epoch = epoch + 1,
     attempts = attempts + 1,
-    crashes = crashes + CASE WHEN state = 'claimed' THEN 1 ELSE 0 END,
+    crashes = crashes + CASE WHEN state = 'claimed' AND worker <> :worker THEN 1 ELSE 0 END,
     state = 'claimed',
     worker = :worker,
     run_id = :run_id,
