@@ -142,7 +142,7 @@ class Project:
 
     def work(self, datasets: list[str]) -> list[LoadResult]:
         """Be a bare worker on what is planned; returns what was done for each dataset that had work."""
-        with self.database.transaction() as tx:
+        with self.database.reading() as tx:
             waiting = [row["dataset"] for row in tx.run("datasets_with_work").rows]
         results = []
         with stop_on_signals(self.settings.grace_s) as stop:

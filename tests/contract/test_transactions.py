@@ -13,6 +13,7 @@ import pytest
 
 from holdfast.adapters.databases import connect
 from holdfast.domain.errors import (
+    AccessDenied,
     ConstraintViolation,
     DatabaseError,
     LockTimeout,
@@ -212,3 +213,27 @@ def test_binds_are_values_not_sql_and_quoted_colons_are_not_binds(notes: Databas
 def test_a_missing_bind_is_named(notes: Database) -> None:
     with pytest.raises(StatementFailed, match="'id'"), notes.transaction() as tx:
         tx.query("SELECT body FROM notes WHERE id = :id")
+
+
+def test_reading_sees_one_snapshot_and_waits_for_no_writer(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE seen (n INTEGER)")
+        tx.execute("INSERT INTO seen VALUES (1)")
+    with database.reading() as reader:
+        assert reader.query("SELECT COUNT(*) AS n FROM seen") == [{"n": 1}]
+        with database.transaction() as writer:
+            writer.execute("INSERT INTO seen VALUES (2)")
+            with database.reading() as another:
+                assert another.query("SELECT COUNT(*) AS n FROM seen") == [{"n": 1}]
+        assert reader.query("SELECT COUNT(*) AS n FROM seen") == [{"n": 1}]
+    with database.reading() as later:
+        assert later.query("SELECT COUNT(*) AS n FROM seen") == [{"n": 2}]
+
+
+def test_reading_refuses_to_write_and_the_next_transaction_may(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE seen (n INTEGER)")
+    with pytest.raises(AccessDenied), database.reading() as reader:
+        reader.execute("INSERT INTO seen VALUES (1)")
+    with database.transaction() as tx:
+        assert tx.execute("INSERT INTO seen VALUES (1)") == 1

@@ -32,7 +32,7 @@ def test_a_frozen_workers_commit_is_refused(database_url: str, tmp_path: Path) -
         frozen.thaw()
         assert frozen.wait(deadline_s=60) == 0, frozen.stderr
     assert len(held) == 1
-    assert dict((n, e) for n, _, e in chunk_states(project))[held[0]] == 2, "claimed again, once"
+    assert {n: e for n, _, e in chunk_states(project)}[held[0]] == 2, "claimed again, once"
     assert project.contents() == before
     project.check_accounts()
 

@@ -88,7 +88,7 @@ class Claimant:
 
     def guess_next(self, claim: Claim) -> Claim | None:
         """The chunk a lone worker would most likely claim after this one. Not a claim."""
-        with self.database.transaction() as tx:
+        with self.database.reading() as tx:
             row = tx.run("next_ready_chunk", dataset=claim.dataset, number=claim.number).first
         return _claim(claim.dataset, row) if row else None
 

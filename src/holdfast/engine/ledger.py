@@ -110,7 +110,7 @@ def current_files(tx: Transaction, dataset: str) -> list[FileVersion]:
 
 
 def get_file(database: Database, dataset: str, number: int) -> FileVersion:
-    with database.transaction() as tx:
+    with database.reading() as tx:
         return file_version(tx.run("file_get", dataset=dataset, number=number).rows[0])
 
 
@@ -131,8 +131,8 @@ def lock_load(tx: Transaction, dataset: str, number: int) -> Load:
 
 
 def get_load(database: Database, dataset: str, number: int) -> Load:
-    with database.transaction() as tx:
-        return lock_load(tx, dataset, number)
+    with database.reading() as tx:
+        return _load(dataset, tx.run("load_get", dataset=dataset, number=number).rows[0])
 
 
 def unfinished_loads(tx: Transaction, dataset: str) -> list[Load]:

@@ -63,13 +63,13 @@ def prepare(
 
 def first_unfinished(database: Database, dataset: str) -> int | None:
     """The number of the oldest load of the dataset that is open; None: nothing is left to do."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         return next((load.number for load in unfinished_loads(tx, dataset) if load.status == "open"), None)
 
 
 def chunks_waiting(database: Database, dataset: str) -> int:
     """How many chunks of the dataset's open loads are not written yet."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         if not tx.run("ledger_exists").rows[0]["found"]:
             return 0
         states = tx.run("work_left", dataset=dataset).rows
@@ -78,19 +78,19 @@ def chunks_waiting(database: Database, dataset: str) -> int:
 
 def contract_in_ledger(database: Database, dataset: str) -> Contract:
     """The contract of the dataset's oldest open load: what a bare worker goes by."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         return next(load.contract for load in unfinished_loads(tx, dataset) if load.status == "open")
 
 
 def progress(database: Database, dataset: str, load_number: int) -> Row:
     """How far the loads from `load_number` on are: bytes, rows and chunks, done and in all."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         return tx.run("progress", dataset=dataset, load_number=load_number).rows[0]
 
 
 def verdict(database: Database, contract: Contract) -> HoldfastError | None:
     """Why the dataset's loads are not finished; None: they are, and every chunk is done."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         loads = unfinished_loads(tx, contract.name)
         failed = tx.run("chunks_failed", dataset=contract.name).rows
     stopped = next((load for load in loads if load.status == "stopped"), None)
@@ -126,7 +126,7 @@ def report(
     load_number: int | None,
 ) -> LoadReport:
     """What the runs did, read from the ledger, and the table counted against it where anything was done."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         rows = [tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0] for run_id in run_ids]
         far = tx.run("progress", dataset=contract.name, load_number=load_number or 0).rows[0]
         counts = sum((counts_of(row) for row in rows), RowCounts())

@@ -45,13 +45,13 @@ class LedgerVersion:
 
 def ledger_version(database: Database) -> LedgerVersion:
     """The ledger's version. Raises LedgerError when it is newer than this code or was changed by hand."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         return LedgerVersion(_verified(database, tx))
 
 
 def upgrade(database: Database) -> LedgerVersion:
     """Bring the ledger to the latest version; returns what was found before. Safe to call at every start."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         found = _verified(database, tx)
     if found == LATEST:
         return LedgerVersion(found)

@@ -72,7 +72,7 @@ class Plan:
 
 def make_plan(database: Database, source: Source, contract: Contract, patterns: list[str]) -> Plan:
     """Look at the sources and the ledger. Raises SourceError, DriftRefused, SourceChanged."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         exists = bool(tx.run("ledger_exists").rows[0]["found"])
         current = current_files(tx, contract.name) if exists else []
         chunks = {file.number: _chunks(tx, contract.name, file.number) for file in current}

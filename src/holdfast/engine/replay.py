@@ -62,7 +62,7 @@ def open_rejects(database: Database, dataset: str, status: str = "open") -> Iter
     """All rejects of a dataset in order of origin, read page by page."""
     after = -1
     while True:
-        with database.transaction() as tx:
+        with database.reading() as tx:
             rows = tx.run("rejects_list", dataset=dataset, status=status, code="", after=after, most=PAGE_ROWS).rows
         yield from rows
         if len(rows) < PAGE_ROWS:
@@ -92,7 +92,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _layouts(database: Database, contract: Contract) -> dict[tuple[str, int], csv.Layout]:
-    with database.transaction() as tx:
+    with database.reading() as tx:
         rows = tx.run("files_all", dataset=contract.name).rows
     return {
         (row["uri"], row["version"]): _bound(contract, FileLayout.from_json(row["layout"]).names, row["uri"])

@@ -26,7 +26,7 @@ class Finding:
 
 @contextlib.contextmanager
 def _ledger(database: Database) -> Iterator[Transaction | None]:
-    with database.transaction() as tx:
+    with database.reading() as tx:
         yield tx if tx.run("ledger_exists").rows[0]["found"] else None
 
 

@@ -69,6 +69,6 @@ def _end(database: Database, run: Run) -> None:
 
 def done_run_of_key(database: Database, dataset: str, run_key: str) -> str | None:
     """The run that already did what `run_key` names, if it came to its end."""
-    with database.transaction() as tx:
+    with database.reading() as tx:
         row = tx.run("run_of_key", dataset=dataset, run_key=run_key).first
     return row["id"] if row else None

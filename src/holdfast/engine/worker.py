@@ -145,7 +145,7 @@ class Worker:
 
     def _settled(self) -> bool:
         """Is there nothing this worker could do or wait for? Closes loads whose chunks are all written."""
-        with self.database.transaction() as tx:
+        with self.database.reading() as tx:
             states = tx.run("work_left", dataset=self.dataset).rows
             loads = [row["number"] for row in tx.run("open_loads", dataset=self.dataset).rows]
         busy = {row["load_number"] for row in states if row["state"] in ("ready", "claimed")}

@@ -90,6 +90,10 @@ class Database(Protocol):
         """
         ...
 
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A transaction that sees one snapshot, waits for no writer, and is refused (AccessDenied) if it writes."""
+        ...
+
     def statement(self, name: str) -> str:
         """The SQL of a named statement as this engine runs it, identifiers of the ledger filled in."""
         ...

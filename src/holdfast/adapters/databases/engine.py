@@ -61,6 +61,10 @@ class Engine(Protocol):
         """Make the transaction real: a write transaction where the engine has one writer, with its lock timeout."""
         ...
 
+    def begin_reading(self, connection: sa.Connection) -> None:
+        """One snapshot, no waiting for writers, no writing."""
+        ...
+
     def driver_errors(self) -> tuple[type[Exception], ...]:
         """What the driver raises where SQLAlchemy does not stand between: bulk paths, connecting."""
         ...

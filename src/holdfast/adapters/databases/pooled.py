@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy as sa
 
@@ -43,15 +43,21 @@ class PooledDatabase:
     def problem_with(self, definition: TableDefinition) -> list[str]:
         return self._engine.problem_with(definition)
 
+    def transaction(self, *, lock_timeout_s: float | None = None) -> AbstractContextManager[SqlTransaction]:
+        return self._transaction(lambda connection: self._engine.begin(connection, lock_timeout_s))
+
+    def reading(self) -> AbstractContextManager[SqlTransaction]:
+        return self._transaction(self._engine.begin_reading)
+
     @contextmanager
-    def transaction(self, *, lock_timeout_s: float | None = None) -> Iterator[SqlTransaction]:
+    def _transaction(self, begin: Callable[[sa.Connection], None]) -> Iterator[SqlTransaction]:
         translated = self._translator.translated
         with translated("connect", lost=DatabaseUnavailable):
             connection = self._pool.connect()
         try:
             with translated("begin"):
                 outer = connection.begin()
-                self._engine.begin(connection, lock_timeout_s)
+                begin(connection)
             tx = SqlTransaction(connection, self._engine, self._translator)
             try:
                 yield tx

@@ -89,6 +89,9 @@ class PostgresEngine:
             milliseconds = max(1, int(lock_timeout_s * 1000))  # 0 would mean: wait for ever
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
+    def begin_reading(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
     def driver_errors(self) -> tuple[type[Exception], ...]:
         return (psycopg.Error,)
 

@@ -1,7 +1,8 @@
 """SQLite: one file, one writer, no server.
 
-Every transaction is a write transaction from its first statement (BEGIN IMMEDIATE), so two of them never deadlock over
-who may write. The file is in WAL mode (readers are not stopped) with synchronous=FULL (a COMMIT survives a power cut).
+Every transaction but a reading one is a write transaction from its first statement (BEGIN IMMEDIATE), so two of them
+never deadlock over who may write. The file is in WAL mode (readers are not stopped) with synchronous=FULL (a COMMIT
+survives a power cut).
 """
 
 from __future__ import annotations
@@ -91,7 +92,12 @@ class SqliteEngine:
     def begin(self, connection: sa.Connection, lock_timeout_s: float | None) -> None:
         seconds = BUSY_TIMEOUT_S if lock_timeout_s is None else lock_timeout_s
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        connection.exec_driver_sql("PRAGMA query_only = OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def begin_reading(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA query_only = ON")
+        connection.exec_driver_sql("BEGIN")
 
     def driver_errors(self) -> tuple[type[Exception], ...]:
         return (sqlite3.Error,)

@@ -102,3 +102,6 @@ WHERE dataset = :dataset AND load_number = :load_number AND state IN ('landed', 
 -- name: lock_load
 SELECT number, kind, status, rejects_max, contract, error FROM {ops}load
 WHERE dataset = :dataset AND number = :number {for_update}
+
+-- name: load_get
+SELECT number, kind, status, rejects_max, contract, error FROM {ops}load WHERE dataset = :dataset AND number = :number
