@@ -1,4 +1,4 @@
-"""Examples that a reader may copy are run: the library's and the ledger's queries; the ledger's columns are looked up."""
+"""Examples that a reader may copy are run: the library's and the ledger's queries; and its columns are looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages say is what the code has: links, commands, options, settings, reason codes, fault points, exit codes."""
+"""What the pages say is what the code has: links, commands, options, settings, reason codes, fault points, exits."""
 
 from __future__ import annotations
 
