@@ -19,7 +19,7 @@ def project(database_url: str, tmp_path: Path, disposition: str) -> ItemsProject
 @BOTH
 @pytest.mark.parametrize("end", ["\n", ""], ids=["whole", "no-final-newline"])
 def test_a_file_that_grew_loads_its_tail(project: ItemsProject, end: str) -> None:
-    """Old chunks are known by their bytes. A last line without an end may have been half a line, so it is read again."""
+    """Old chunks are known by their bytes; a last line without an end may have been half a line and is read again."""
     old = HEADER + items(1, 100).removesuffix("\n") + end
     project.write(old)
     first = project.load()
@@ -63,7 +63,7 @@ def test_a_file_edited_in_the_middle_loads_only_that(project: ItemsProject, name
 
 @BOTH
 def test_rows_taken_out_of_a_file(project: ItemsProject) -> None:
-    """A keyless table holds what its files hold now; a keyed one keeps the key, as a delivery says nothing of deletes."""
+    """A keyless table holds what its files hold now; a keyed one keeps its keys: no delivery says "delete"."""
     project.write(HEADER + items(1, 100))
     project.load()
     project.write(HEADER + items(1, 40) + items(61, 100))
