@@ -45,9 +45,7 @@ CHUNK_BYTES_MAX = 32 * 1024 * 1024  # two bytes a record is the least, so at mos
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
 
 class Column(_Strict):
@@ -108,9 +106,7 @@ class CsvFormat(_Strict):
     def _distinct(self) -> Self:
         marks = [m for m in (self.delimiter, self.quote, self.escape, self.comment) if m]
         if len(set(marks)) != len(marks) or any(m in "\r\n" or not m.isascii() for m in marks):
-            raise ValueError(
-                "delimiter, quote, escape and comment must be different ASCII characters, no line ends"
-            )
+            raise ValueError("delimiter, quote, escape and comment must be different ASCII characters, no line ends")
         return self
 
 
@@ -242,4 +238,14 @@ def contract_from(data: dict[str, Any]) -> Contract:
         ) from error
 
 
-__all__ = ["INT_RANGES", "Budget", "Column", "Contract", "CsvFormat", "Index", "contract_from", "header_key", "parse_budget"]
+__all__ = [
+    "INT_RANGES",
+    "Budget",
+    "Column",
+    "Contract",
+    "CsvFormat",
+    "Index",
+    "contract_from",
+    "header_key",
+    "parse_budget",
+]

@@ -26,9 +26,7 @@ INT_RANGES = {Kind.INT: (-(2**31), 2**31 - 1), Kind.BIGINT: (-(2**63), 2**63 - 1
 DECIMAL_PRECISION_MAX = 38
 DEFAULT_FORMATS = {Kind.DATE: "%Y-%m-%d", Kind.TIMESTAMP: "%Y-%m-%d %H:%M:%S"}
 _SYNTAX = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_KINDS_TEXT = (
-    "string(n), int, bigint, decimal(p,s), float, bool, date(format), timestamp(format, zone), uuid, json"
-)
+_KINDS_TEXT = "string(n), int, bigint, decimal(p,s), float, bool, date(format), timestamp(format, zone), uuid, json"
 
 
 @dataclass(frozen=True, slots=True)

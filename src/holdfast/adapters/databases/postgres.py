@@ -52,6 +52,16 @@ _CONNECTION_DEFAULTS = {
 }
 
 
+_LOCAL = {
+    # A machine that vanished mid-transaction must not hold its locks for the two hours that are TCP's default; a frozen
+    # process not for ever. Local to the transaction, so nothing is left behind in a pooled session.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "300000",
+}
+
+
 class PostgresEngine:
     name = "postgres"
     distinct = "IS DISTINCT FROM"
@@ -85,9 +95,11 @@ class PostgresEngine:
         )
 
     def begin(self, connection: sa.Connection, lock_timeout_s: float | None) -> None:
+        local = dict(_LOCAL)
         if lock_timeout_s is not None:
-            milliseconds = max(1, int(lock_timeout_s * 1000))  # 0 would mean: wait for ever
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+            local["lock_timeout"] = str(max(1, int(lock_timeout_s * 1000)))  # 0 would mean: wait for ever
+        settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in local.items())
+        connection.exec_driver_sql(f"SELECT {settings}")  # noqa: S608 - the names and numbers above
 
     def begin_reading(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
