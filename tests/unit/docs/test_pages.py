@@ -18,7 +18,6 @@ from holdfast.interfaces.config import LoadSettings
 from tests.unit.docs.pages import NAMES, ROOT, anchors, blocks, commands, prose, text_of
 
 EVERYTHING = "\n".join(text_of(name) for name in NAMES)
-WORDS_FOR_MANY = ("...", "…")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,19 +33,35 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_and_option_shown_exists(name: str) -> None:
     for shown in commands(name):
-        command: Any = typer.main.get_command(app)
-        for word in shlex.split(shown.replace("'", ""))[1:]:
-            if word.startswith("-"):
-                known = {"--help", "-h"}.union(*(parameter.opts for parameter in command.params))
-                assert word.partition("=")[0] in known, f"{name}: {shown!r}: {command.name} has no option {word}"
-            elif hasattr(command, "commands") and word not in WORDS_FOR_MANY:
-                names = [part for part in word.split("|") if part not in command.commands]
-                assert not names or word in ("warning", "info", "debug"), f"{name}: {shown!r}: no command {word!r}"
-                command = command.commands.get(word.split("|")[0], command)
+        assert _mistake(shown) is None, f"{name}: {shown!r}: {_mistake(shown)}"
+
+
+def _mistake(shown: str) -> str | None:
+    """What the command line would not know of `holdfast ...`; None: it knows all of it."""
+    command: Any = typer.main.get_command(app)
+    words = iter(shlex.split(shown)[1:])
+    for word in words:
+        if word.startswith("-"):
+            option = next((o for o in command.params if word.partition("=")[0] in o.opts), None)
+            if option is None and word not in ("-h", "--help"):
+                return f"no option {word}"
+            if option and not option.is_flag and "=" not in word:
+                next(words, None)
+        elif hasattr(command, "commands") and word != "...":
+            if word not in command.commands:
+                return f"no command {word}"
+            command = command.commands[word]
+    return None
+
+
+def test_a_wrong_command_or_option_is_a_mistake() -> None:
+    assert _mistake("holdfast --log-level info load usage --workers 2") is None
+    assert _mistake("holdfast laod usage") == "no command laod"
+    assert _mistake("holdfast rejects replay usage --file x.csv") == "no option --file"
 
 
 def test_commands_are_found_in_the_pages() -> None:
-    """Were the search for commands broken, the test above would pass whatever the pages say."""
+    """Were the search for commands broken, the tests above would pass whatever the pages say."""
     found = set(commands("README.md"))
     assert {"holdfast load usage --workers 2", "holdfast doctor", "holdfast plan DATASET [SOURCE...]"} <= {
         command.strip() for command in found
