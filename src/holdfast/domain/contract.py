@@ -224,6 +224,14 @@ def header_key(name: str) -> str:
     return re.sub(r"[\s_]+", "", name).casefold()
 
 
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    where = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"{where} is no key of a contract"
+    told = message.removeprefix("Value error, ")
+    return f"{where}: {told}" if where else told
+
+
 def contract_from(data: dict[str, Any]) -> Contract:
     """A contract from parsed TOML. Raises ContractError that lists every problem with its place."""
     from pydantic import ValidationError
@@ -231,7 +239,7 @@ def contract_from(data: dict[str, Any]) -> Contract:
     try:
         return Contract.model_validate(data)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(p) for p in e['loc']) or 'contract'}: {e['msg']}" for e in error.errors()]
+        lines = [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors()]
         raise ContractError(
             f"contract {data.get('name', '?')!r} is not sound: " + "; ".join(lines),
             hint="correct the contract and run: holdfast contract check",

@@ -134,6 +134,8 @@ def report(
         if counts.read:
             both = tx.run("table_and_ledger", merge_shape(contract), dataset=contract.name).rows[0]
             table_rows, warnings = int(both["table_rows"]), _compare(contract, both)
+    if counts.read and counts.rejected == counts.read:
+        warnings.append("every row was rejected: does the contract fit these files?")
     return LoadReport(
         dataset=contract.name,
         table=contract.table,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.domain.contract import Column, Contract
-from holdfast.domain.errors import TargetMismatch
+from holdfast.domain.errors import ContractError, StatementFailed, TargetMismatch
 from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import CheckRule, ColumnDefinition, IndexDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
@@ -37,7 +37,7 @@ def ensure_target(tx: Transaction, contract: Contract) -> None:
     wanted = target_definition(contract)
     found = tx.reflect(contract.table)
     if found is None:
-        tx.create_table(wanted)
+        _create(tx, wanted)
         return
     differences = compare(wanted, found)
     if differences:
@@ -46,6 +46,17 @@ def ensure_target(tx: Transaction, contract: Contract) -> None:
             + "\n  - ".join(differences),
             hint="change the table or the contract, or name another table in the contract",
         )
+
+
+def _create(tx: Transaction, wanted: TableDefinition) -> None:
+    try:
+        tx.create_table(wanted)
+    except StatementFailed as error:
+        raise ContractError(
+            f"the database cannot make the table the contract asks for ({len(wanted.columns):,} columns):"
+            f" {error.message}; nothing was loaded",
+            hint=error.hint or "change the contract to what the database can hold",
+        ) from error
 
 
 def compare(wanted: TableDefinition, found: TableDefinition) -> list[str]:

@@ -207,7 +207,7 @@ def _from_environment(reference: re.Match[str]) -> str:
 
 def _anchored(url: str, directory: Path) -> str:
     """The url with a relative SQLite path made absolute; any other url as it is."""
-    found = re.fullmatch(r"(sqlite(?:\+\w+)?):///([^/:?][^?]*)(\?.*)?", url)
+    found = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!file:)([^/:?][^?]*)(\?.*)?", url)
     if not found:
         return url
     return f"{found[1]}:///{(directory / found[2]).as_posix()}{found[3] or ''}"

@@ -24,6 +24,8 @@ _MAGIC = {
     b"%PDF": "a PDF document",
 }
 _DELIMITERS = ",;\t|"
+PROBLEMS_MAX = 50  # more than a person would read
+ADVICE_PAIRS_MAX = 10_000  # comparing every missing column with every spare field takes 10 µs a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ class Layout:
 def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the file") -> Header:
     """Read a file's top. `at_eof`: `head` is all of the file. Raises SourceError."""
     if not head:
-        raise SourceError(f"{file_name} is empty; expected a header line; {_NOTHING_LOADED}")
+        raise SourceError(
+            f"{file_name} is empty (0 bytes); expected a header line; {_NOTHING_LOADED}",
+            hint="was it delivered whole? A file without rows has at least its header",
+        )
     encoding, start = _encoding(head, fmt, file_name)
     _refuse_binary(head, encoding, file_name)
     newline = sniff_newline(head[start:], encoding)
@@ -116,7 +121,10 @@ def _first_record(
     while start < len(head):
         size = find_cut(head[start:], fmt, newline, 1, at_eof, encoding)
         if size is None:
-            raise SourceError(f"{file_name}: the header does not end within {len(head):,} bytes; is this a CSV file?")
+            raise SourceError(
+                f"{file_name}: the header does not end within {len(head):,} bytes; {_NOTHING_LOADED}",
+                hint="is this a CSV file, and are quote and encoding those of the contract's format?",
+            )
         record = scan(head[start : start + size], fmt, newline, encoding)
         if record.kind[0] == Kind.BAD and fmt.header:
             flaw = Flaw(int(record.flaw[0]))
@@ -130,7 +138,10 @@ def _first_record(
     expected = (
         "a header line" if fmt.header else "at least one sound record, as the file has no header to name its columns"
     )
-    raise SourceError(f"{file_name} has no records; expected {expected}; {_NOTHING_LOADED}")
+    raise SourceError(
+        f"{file_name} has no records; expected {expected}; {_NOTHING_LOADED}",
+        hint="was it delivered whole, and do skip_lines and comment fit it?",
+    )
 
 
 def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str) -> tuple[str, ...]:
@@ -142,9 +153,13 @@ def bind(contract: Contract, header: Header, file_name: str) -> Layout:
     """Find each column's field. Raises DriftRefused that lists every difference, ContractError for unsound rules."""
     readers = [ValueReader(column) for column in contract.columns]
     keys = [header_key(name) for name in header.names]
-    places, problems = [], []
+    places_of: dict[str, list[int]] = {}
+    for number, key in enumerate(keys):
+        places_of.setdefault(key, []).append(number)
+    places: list[int | None] = []
+    problems: list[str] = []
     for column in contract.columns:
-        place, found = _find(column, header.names, keys)
+        place, found = _find(column, header.names, places_of)
         problems += found
         places.append(place)
     problems += _claimed_twice(contract, header, places)
@@ -162,16 +177,17 @@ def bind(contract: Contract, header: Header, file_name: str) -> Layout:
     return Layout(bound, len(header.names), header.newline, header.encoding)
 
 
-def _find(column: Column, names: tuple[str, ...], keys: list[str]) -> tuple[int | None, list[str]]:
+def _find(column: Column, names: tuple[str, ...], places_of: dict[str, list[int]]) -> tuple[int | None, list[str]]:
     """The column's field and what is doubtful about it. The first of its header names that the file has wins."""
-    for wanted in column.header_names:
-        found = [place for place, key in enumerate(keys) if key == header_key(wanted)]
+    answers_to = dict.fromkeys(map(header_key, column.header_names))
+    for wanted in answers_to:
+        found = places_of.get(wanted, [])
         if len(found) > 1:
             written = ", ".join(repr(names[place]) for place in found)
             return found[0], [f"column {column.name!r} is in the header {len(found)} times: {written}"]
-        others = {k for k in map(header_key, column.header_names) if k != header_key(wanted) and k in keys}
+        others = sorted(key for key in answers_to if key != wanted and key in places_of)
         if found and others:
-            also = ", ".join(repr(names[keys.index(key)]) for key in sorted(others))
+            also = ", ".join(repr(names[places_of[key][0]]) for key in others)
             return found[0], [f"column {column.name!r} fits field {names[found[0]]!r} and also {also}"]
         if found:
             return found[0], []
@@ -190,8 +206,10 @@ def _claimed_twice(contract: Contract, header: Header, places: list[int | None])
 def _missing(columns: list[Column], spare: list[str]) -> list[str]:
     problems = []
     by_key = {header_key(name): name for name in spare}
-    for column in columns:
-        if column.nullable or column.default is not None:
+    needed = [column for column in columns if not column.nullable and column.default is None]
+    for column in needed:
+        if len(needed) * len(by_key) > ADVICE_PAIRS_MAX:
+            problems.append(f"column {column.name!r} is missing")
             continue
         close = difflib.get_close_matches(header_key(column.name), by_key, n=1, cutoff=0.6)
         advice = f' (field {by_key[close[0]]!r} is close: from = ["{by_key[close[0]]}"]?)' if close else ""
@@ -207,6 +225,8 @@ def _drift(contract: Contract, header: Header, file_name: str, problems: list[st
         if counts[likely]:
             written = "\\t" if likely == "\t" else likely
             hint = f'the header would split at {likely!r}: set delimiter = "{written}" under [format]'
+    if len(problems) > PROBLEMS_MAX:
+        problems = [*problems[:PROBLEMS_MAX], f"and {len(problems) - PROBLEMS_MAX:,} more differences"]
     return DriftRefused(
         f"{file_name} differs from contract {contract.name!r}: {'; '.join(problems)}; {_NOTHING_LOADED}", hint=hint
     )

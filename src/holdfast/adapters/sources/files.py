@@ -27,7 +27,7 @@ class LocalFiles:
         try:
             status = os.stat(self._path(uri))  # noqa: PTH116 - one call, no Path made per file
         except OSError as error:
-            raise _unreadable(uri, error) from error
+            raise _unreadable(uri, error, "; nothing was read") from error
         _require_regular(uri, status.st_mode)
         return FileStamp(uri=uri, size_bytes=status.st_size, modified=str(status.st_mtime_ns))
 
@@ -42,7 +42,7 @@ class LocalFiles:
         found = [name for name in names if not Path(name).is_dir()]
         if not found:
             raise SourceError(
-                f"no file matches {pattern!r}: looked in {self._root}",
+                f"no file matches {pattern!r}: looked in {self._root}; nothing was read",
                 hint="check the pattern; names are relative to the directory of holdfast.toml",
             )
         return [self._uri(p, pattern) for p in found]
@@ -120,11 +120,12 @@ def _require_regular(uri: str, mode: int) -> None:
         )
 
 
-def _unreadable(uri: str, error: OSError) -> SourceError:
+def _unreadable(uri: str, error: OSError, state: str = "") -> SourceError:
+    """`state`: what became of the data, where this place knows it; else the caller says so."""
     found = {
         FileNotFoundError: "there is no such file",
         PermissionError: "this user may not read it",
     }.get(type(error), error.strerror or str(error))
     return SourceError(
-        f"cannot read {uri}: {found}", hint="check the name and its permissions (names start at the project)"
+        f"cannot read {uri}: {found}{state}", hint="check the name and its permissions (names start at the project)"
     )

@@ -198,7 +198,7 @@ def _rows_per_s(result: LoadResult) -> int:
 
 def _print_result(result: LoadResult) -> None:
     report, counts = result.report, result.report.counts
-    if not counts.read and not result.error:
+    if not counts.read and not report.files_loaded and not result.error:
         known = output.counted(report.files_known, "file")
         output.line(f"{report.dataset}  nothing to do: {known} known · {result.duration_s:.1f} s · run {result.run_id}")
     else:
