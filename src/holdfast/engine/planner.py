@@ -80,7 +80,9 @@ def make_plan(database: Database, source: Source, contract: Contract, patterns: 
     seen = tuple((file.number, file.content_hash) for file in current)
     if contract.write_disposition == "replace":
         return Plan(contract, _plan_replace(source, contract, stamps, current), seen)
-    hashed = {stamp.uri: _hash(source, stamp) for stamp in stamps}
+    sizes = {file.size_bytes for file in current}
+    # a file of a size never seen cannot be known: it is hashed while it is cut, and need not be read twice
+    hashed = {stamp.uri: _hash(source, stamp) if stamp.size_bytes in sizes else "" for stamp in stamps}
     # a version that this very plan replaces does not vouch for its bytes under another name
     staying = [file for file in current if hashed.get(file.uri, file.content_hash) == file.content_hash]
     files: dict[str, PlannedFile] = {}

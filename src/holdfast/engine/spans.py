@@ -62,6 +62,14 @@ class Cutter:
     contract: Contract
     uri: str
     older: list[ChunkRow] = field(default_factory=list)
+    _window: tuple[int, bytes] = (0, b"")  # the latest bytes read, and where they begin
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Bytes of the file; a cut is looked for and then hashed, which shall not read it twice."""
+        at, window = self._window
+        if not at <= start <= end <= at + len(window):
+            at, window = self._window = start, _read(self.handle, start, end)
+        return window if len(window) == end - start else window[start - at : end - at]
 
     def cut(self) -> CutFile:
         candidates = self._candidates()
@@ -69,7 +77,7 @@ class Cutter:
         chunks: list[PlannedChunk] = []
         kept: dict[int, ChunkRow] = {}
         for span, old in self._spans(candidates):
-            data = _read(self.handle, span.start, span.end)
+            data = self._bytes(span.start, span.end)
             digest.update(data)
             lines = records.count_lines(data, self.layout.newline, self.layout.encoding)
             if old:
@@ -109,7 +117,7 @@ class Cutter:
         lookahead = LOOKAHEAD_BYTES
         while True:
             end = min(at_least + lookahead, stop)
-            window = _read(self.handle, start, end)
+            window = self._bytes(start, end)
             cut = records.find_cut(
                 window,
                 self.contract.format,
@@ -123,7 +131,7 @@ class Cutter:
             lookahead *= 4
 
     def _same_entity(self, chunk_start: int, end: int, following: int) -> bool:
-        chunk = _read(self.handle, chunk_start, end)
+        chunk = self._bytes(chunk_start, end)
         before = csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding)
         after = _read(self.handle, end, following)
         bound = bound_layout(self.contract, self.layout, self.uri)
