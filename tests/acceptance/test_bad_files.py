@@ -1,4 +1,4 @@
-"""Files that are not what they should be: refused with what was expected, found and to be done, or loaded as far as sound."""
+"""Files that are not what they should be: refused with what was expected and found, or loaded as far as they are sound."""
 
 from __future__ import annotations
 

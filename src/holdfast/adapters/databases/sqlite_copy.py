@@ -52,8 +52,8 @@ def _pieces(flat: list[Any], size: int, end: int) -> Iterator[list[Any]]:
 def _row_major(rows: pa.Table) -> list[Any]:
     width = rows.num_columns
     flat: list[Any] = [None] * (rows.num_rows * width)
-    for i, column in enumerate(rows.columns):
-        flat[i::width] = _values(column, rows.column_names[i])
+    for i, (name, column) in enumerate(zip(rows.column_names, rows.columns, strict=True)):
+        flat[i::width] = _values(column, name)
     return flat
 
 
