@@ -1,4 +1,4 @@
-"""Files that are not what they should be: refused with what was expected and found, or loaded as far as they are sound."""
+"""Files that are not what they should be: refused with what was expected and found, or loaded as far as sound."""
 
 from __future__ import annotations
 
