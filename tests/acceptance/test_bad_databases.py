@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
-from tests.support.processes import clean_environment
 from tests.support.postgres_server import PostgresServer
+from tests.support.processes import clean_environment
 
 SECRET = "pa55-w0rd/ä"
 GOOD = HEADER + items(1, 20)
