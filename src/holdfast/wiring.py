@@ -62,6 +62,7 @@ class LoadResult:
     duration_s: float
     report: LoadReport
     error: HoldfastError | None = None
+    done_before: bool = False  # the run key was done by this run already; nothing was looked at
 
 
 class SystemClock:
@@ -113,8 +114,8 @@ class Project:
         began = time.monotonic()
         done_before = run_key and done_run_of_key(self.database, contract.name, run_key)
         if done_before:
-            report = self._report(contract, [done_before], files_known=0, load_number=0)
-            return LoadResult(done_before, time.monotonic() - began, report)
+            report = self._report(contract, [], files_known=0, load_number=None)
+            return LoadResult(done_before, time.monotonic() - began, report, done_before=True)
         with (
             stop_on_signals(self.settings.grace_s) as stop,
             recorded_run(self.database, contract.name, "load", run_key) as run,
@@ -183,9 +184,10 @@ class Project:
                 is_stopping=lambda: bool(stop),
             )
             error = _worst(errors)
-        if stop:
+        left = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+        if stop and left:
             return stop.interrupted()
-        return error or self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+        return left and (error or left)
 
     def _guarded(self, dataset: str, run_id: str, stop: StopRequest, *, lone: bool) -> HoldfastError | None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -65,6 +65,10 @@ class Column(_Strict):
     one_of: list[str | int] | None = None
     pattern: str | None = None  # a regular expression the whole text must match
     description: str = ""
+
+    if TYPE_CHECKING:  # types may be written as text, aliases by their Python names
+
+        def __init__(self, *, name: str, type: ColumnType | str, **rules: Any) -> None: ...
 
     @field_validator("pattern")
     @classmethod

@@ -1,12 +1,14 @@
 """The row's `_origin`: 63 bits that order duplicates and lead back to the source line.
 
 `_origin = chunk number * 2**24 + row in the chunk`. Chunk numbers count up within a dataset in the order its files were
-registered, so a later delivery has a greater origin. Rows count from 0 over the chunk's records, blank lines and
-comments left out, rejected records included.
+registered, so a later delivery has a greater origin. They count in hundreds: a chunk that a newer version of a file has
+changed gets a number just above the one it replaces, so its rows win over those but not over rows further down the
+file. Rows count from 0 over the chunk's records, blank lines and comments left out, rejected records included.
 """
 
 from __future__ import annotations
 
+CHUNK_STEP = 100
 ROW_BITS = 24
 ROWS_MAX = 1 << ROW_BITS
 ORIGIN_COLUMN = "_origin"

@@ -116,7 +116,7 @@ def fence(tx: Transaction, claim: Claim) -> None:
     if state is not ChunkState.CLAIMED or epoch != claim.epoch:
         raise ClaimLost(
             f"chunk {claim.number} of {claim.dataset} is {state}, epoch {epoch}; this worker held epoch {claim.epoch};"
-            " nothing of its work was committed"
+            " this transaction wrote nothing"
         )
 
 

@@ -10,6 +10,7 @@ from holdfast.domain.chunk import ChunkState, Span
 from holdfast.domain.contract import Contract
 from holdfast.domain.counts import RowCounts
 from holdfast.domain.errors import ContractError
+from holdfast.domain.origin import CHUNK_STEP
 from holdfast.ports.database import Database, Row, Transaction
 
 
@@ -161,8 +162,8 @@ class DatasetLock:
         return self.next_file - 1
 
     def take_chunk(self) -> int:
-        self.next_chunk += 1
-        return self.next_chunk - 1
+        self.next_chunk += CHUNK_STEP
+        return self.next_chunk - CHUNK_STEP
 
     def save(self, tx: Transaction) -> None:
         tx.run(
@@ -176,7 +177,7 @@ class DatasetLock:
 
 def lock_dataset(tx: Transaction, contract: Contract) -> DatasetLock:
     """Register the dataset if it is new, and lock it. Raises ContractError when its table is another dataset's."""
-    tx.run("dataset_add", dataset=contract.name, table_name=contract.table)
+    tx.run("dataset_add", dataset=contract.name, table_name=contract.table, next_chunk=CHUNK_STEP)
     row = tx.run("dataset_lock", dataset=contract.name).first
     owner = tx.run("dataset_of_table", table_name=contract.table).first
     if row is None or row["table_name"] != contract.table:

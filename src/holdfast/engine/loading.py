@@ -68,18 +68,17 @@ def first_unfinished(database: Database, dataset: str) -> int | None:
 
 
 def chunks_waiting(database: Database, dataset: str) -> int:
-    """How many chunks of the dataset's open loads are not written yet."""
+    """How many planned chunks of the dataset are not written yet."""
     with database.reading() as tx:
         if not tx.run("ledger_exists").rows[0]["found"]:
             return 0
-        states = tx.run("work_left", dataset=dataset).rows
-    return sum(row["chunks"] for row in states if row["state"] in ("ready", "claimed", "failed"))
+        return int(tx.run("chunks_waiting", dataset=dataset).rows[0]["chunks"])
 
 
 def contract_in_ledger(database: Database, dataset: str) -> Contract:
-    """The contract of the dataset's oldest open load: what a bare worker goes by."""
+    """The contract of the dataset's oldest unfinished load: what a bare worker goes by."""
     with database.reading() as tx:
-        return next(load.contract for load in unfinished_loads(tx, dataset) if load.status == "open")
+        return unfinished_loads(tx, dataset)[0].contract
 
 
 def progress(database: Database, dataset: str, load_number: int) -> Row:

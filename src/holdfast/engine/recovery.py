@@ -14,6 +14,7 @@ import structlog
 
 from holdfast.domain.errors import TransientError
 
+stamina.instrumentation.set_on_retry_hooks([])  # what is tried again is logged below, once, in our words
 T = TypeVar("T")
 log = structlog.get_logger("holdfast.recovery")
 

@@ -26,6 +26,7 @@ from holdfast.engine.ledger import (
     unfinished_loads,
 )
 from holdfast.engine.planner import Plan, PlannedFile
+from holdfast.engine.spans import CutFile
 from holdfast.engine.target import ensure_target
 from holdfast.ports.database import Database, Transaction
 
@@ -125,6 +126,7 @@ def drop_rejects(tx: Transaction, dataset: str, chunk_number: int) -> None:
 def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int, file: PlannedFile) -> None:
     if file.cut is None:
         return
+    numbers = _numbers(tx, load.dataset, file.cut)
     new = []
     for ordinal, planned in enumerate(file.cut.chunks):
         place: dict[str, Any] = {
@@ -137,11 +139,13 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
             "first_line": planned.first_line,
         }
         old = file.cut.kept.get(ordinal)
-        if old is None:
-            pinned = {"span_hash": planned.span_hash, "lines": planned.lines}
-            new.append({**place, **pinned, "number": lock.take_chunk()})
+        number = numbers.get(ordinal) or lock.take_chunk()
+        if old is None or old.number != number:
+            new.append({**place, "span_hash": planned.span_hash, "lines": planned.lines, "number": number})
+            if old:
+                _let_go(tx, load, old)
             continue
-        tx.run("chunk_move", **place, number=old.number)
+        tx.run("chunk_move", **place, number=number)
         origin_start, origin_end = origin_range(old.number)
         tx.run(
             "chunks_move_rejects",
@@ -153,6 +157,26 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
             origin_end=origin_end,
         )
     tx.run_many("chunk_add", new)
+
+
+def _numbers(tx: Transaction, dataset: str, cut: CutFile) -> dict[int, int]:
+    """Numbers by place in the file, growing along it: kept chunks have theirs, changed ones fit in before them.
+
+    What is missing (the file's end, and all that follows a gap that is full) is to get the dataset's next numbers.
+    """
+    numbers: dict[int, int] = {}
+    changed: list[int] = []
+    for ordinal in range(len(cut.chunks)):
+        old = cut.kept.get(ordinal)
+        if old is None:
+            changed.append(ordinal)
+            continue
+        below = tx.run("chunk_below", dataset=dataset, number=old.number).rows[0]["number"]
+        if changed and below + len(changed) >= old.number:
+            break
+        numbers |= {place: below + i for i, place in enumerate(changed, 1)} | {ordinal: old.number}
+        changed = []
+    return numbers
 
 
 def _give_up_older_replaces(tx: Transaction, plan: Plan, contract: Contract) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from holdfast.domain.errors import DatabaseError, HoldfastError, UsageError
+from holdfast.domain.errors import DatabaseError, HoldfastError, LedgerError, UsageError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
 from holdfast.engine.migrate import ledger_version
@@ -96,6 +96,8 @@ def examine(database: Database, shown: str) -> list[Finding]:
     findings = [Finding("python", good=True, found=sys.version.split()[0])]
     try:
         version = ledger_version(database)
+    except LedgerError as error:
+        return [*findings, Finding("ledger", good=False, found=error.message, hint=error.hint)]
     except HoldfastError as error:
         return [*findings, Finding(f"database {shown}", good=False, found=error.message, hint=error.hint)]
     findings.append(Finding(f"database {shown}", good=True, found=f"connected, {database.engine_name}"))

@@ -18,6 +18,7 @@ from holdfast.domain.errors import (
     ConstraintViolation,
     HoldfastError,
     RejectBudgetExceeded,
+    SourceError,
     StatementFailed,
     UniqueViolation,
 )
@@ -89,7 +90,7 @@ class Worker:
             self._commit(claim, ready)
         except ClaimLost as lost:
             log.info("claim lost", chunk=claim.number, detail=lost.message)
-        except (UniqueViolation, ConstraintViolation, StatementFailed, MemoryError) as error:
+        except (UniqueViolation, ConstraintViolation, StatementFailed, SourceError, MemoryError) as error:
             text = str(error) or type(error).__name__
             log.error("chunk failed", chunk=claim.number, error=text)
             self._try(lambda: self.claimant.fail(claim, text), "marking a chunk failed")

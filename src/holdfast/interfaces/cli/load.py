@@ -96,7 +96,9 @@ def _print_plan(made: Plan, files: list[dict[str, Any]], new_chunks: int, waitin
     )
     if new_chunks:
         becomes = "as a whole, when the last chunk is in" if made.kind.lands else "chunk by chunk"
-        output.line(f"ways: {', then '.join(_ways(made))} where a key is met twice; visible {becomes}")
+        ways = " or ".join(_ways(made))
+        meets = " (where a key is met twice)" if len(_ways(made)) > 1 else ""
+        output.line(f"way: {ways}{meets} · visible {becomes}")
 
 
 @commands.command()
@@ -146,7 +148,7 @@ def work(dataset: OptionalDataset = None, grace: Grace = None, db: Db = None, as
     with opened(project, workers=1, grace_s=grace) as holdfast:
         results = holdfast.work([dataset] if dataset else [])
     if not results and not as_json:
-        output.line("nothing to do: no load is open")
+        output.line("nothing to do: nothing is planned")
     _end(results, as_json)
 
 
@@ -198,7 +200,9 @@ def _rows_per_s(result: LoadResult) -> int:
 
 def _print_result(result: LoadResult) -> None:
     report, counts = result.report, result.report.counts
-    if not counts.read and not report.files_loaded and not result.error:
+    if result.done_before:
+        output.line(f"{report.dataset}  nothing to do: run {result.run_id} did what this run key names")
+    elif not counts.read and not report.files_loaded and not result.error:
         known = output.counted(report.files_known, "file")
         output.line(f"{report.dataset}  nothing to do: {known} known · {result.duration_s:.1f} s · run {result.run_id}")
     else:

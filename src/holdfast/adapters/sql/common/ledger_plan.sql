@@ -1,6 +1,6 @@
 -- name: dataset_add
 INSERT INTO {ops}dataset (name, table_name, next_load, next_file, next_chunk)
-VALUES (:dataset, :table_name, 1, 1, 1)
+VALUES (:dataset, :table_name, 1, 1, :next_chunk)
 ON CONFLICT DO NOTHING
 
 -- name: dataset_lock
@@ -66,6 +66,10 @@ UPDATE {ops}reject
 SET file_number = :file_number, line = line + :lines_by, byte_offset = byte_offset + :bytes_by
 WHERE dataset = :dataset AND origin >= :origin_start AND origin < :origin_end
 
+-- name: chunk_below
+-- The last number taken before a chunk's: what a changed chunk in front of it must be greater than.
+SELECT COALESCE(MAX(number), 0) AS number FROM {ops}chunk WHERE dataset = :dataset AND number < :number
+
 -- name: chunk_drop
 -- The bytes are no longer part of the source. A worker that holds it finds its epoch gone.
 UPDATE {ops}chunk SET state = 'dropped', epoch = epoch + 1 WHERE dataset = :dataset AND number = :number
@@ -112,11 +116,18 @@ JOIN {ops}load AS l ON l.dataset = c.dataset AND l.number = c.load_number
 WHERE c.dataset = :dataset AND l.status = 'open'
 GROUP BY c.load_number, c.state
 
+-- name: chunks_waiting
+-- Chunks that are planned and not written, also those of a load that was stopped.
+SELECT COUNT(*) AS chunks
+FROM {ops}chunk AS c
+JOIN {ops}load AS l ON l.dataset = c.dataset AND l.number = c.load_number
+WHERE c.dataset = :dataset AND l.status IN ('open', 'stopped') AND c.state IN ('ready', 'claimed', 'failed')
+
 -- name: open_loads
 SELECT number, kind FROM {ops}load WHERE dataset = :dataset AND status = 'open' ORDER BY number
 
 -- name: datasets_with_work
-SELECT DISTINCT dataset FROM {ops}load WHERE status = 'open' ORDER BY dataset
+SELECT DISTINCT dataset FROM {ops}load WHERE status IN ('open', 'stopped') ORDER BY dataset
 
 -- name: load_lines
 -- Physical lines of a load's chunks: what a share of rejects is a share of.
