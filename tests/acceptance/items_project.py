@@ -107,6 +107,15 @@ class ItemsProject:
         finally:
             database.close()
 
+    def execute(self, *statements: str) -> None:
+        database = holdfast.connect(self.url)
+        try:
+            with database.transaction() as tx:
+                for statement in statements:
+                    tx.execute(statement)
+        finally:
+            database.close()
+
     def ops(self, table: str) -> str:
         return f"ops_{table}" if self.url.startswith("sqlite") else f"ops.{table}"
 

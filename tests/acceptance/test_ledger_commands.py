@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
 from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 
 
@@ -26,13 +25,6 @@ def relations(project: ItemsProject) -> int:
         else "SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema IN ('ops', 'public')"
     )
     return int(project.query(catalogue)[0]["n"])
-
-
-def execute(project: ItemsProject, statement: str) -> None:
-    database = holdfast.connect(project.url)
-    with database.transaction() as tx:
-        tx.execute(statement)
-    database.close()
 
 
 def test_looking_at_an_empty_database_writes_nothing(project: ItemsProject) -> None:
@@ -122,7 +114,7 @@ def test_the_ledger_is_made_once(project: ItemsProject) -> None:
 )
 def test_a_strange_ledger_is_refused(project: ItemsProject, statement: str, said: str, hint: str) -> None:
     project.load()
-    execute(project, statement.format(table=project.ops("migration")))
+    project.execute(statement.format(table=project.ops("migration")))
     project.write(HEADER + items(1, 60))
     for command in (("load", "items"), ("db", "upgrade")):
         error = project.refused(*command)

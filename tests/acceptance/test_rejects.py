@@ -132,7 +132,7 @@ def test_a_budget_in_rows_stops_the_load(project: ItemsProject) -> None:
     project.top = "max_rejects = 3"
     project.write_contract()
     project.write(HEADER + GOOD + BROKEN + items(25, 60))
-    code, out, err = project.run("load", "items")
+    code, _, err = project.run("load", "items")
     assert code == 3
     assert "error: items: 4 rows rejected with chunk" in err
     assert "max_rejects allows 3; nothing of this chunk was committed, chunks committed before stay" in err

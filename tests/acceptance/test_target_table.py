@@ -6,21 +6,12 @@ from pathlib import Path
 
 import pytest
 
-import holdfast
 from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 
 FITTING = (
     "CREATE TABLE items (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL, amount NUMERIC(12,2) NOT NULL,"
     " {extra} _origin BIGINT NOT NULL DEFAULT -1)"
 )
-
-
-def execute(project: ItemsProject, *statements: str) -> None:
-    database = holdfast.connect(project.url)
-    with database.transaction() as tx:
-        for statement in statements:
-            tx.execute(statement)
-    database.close()
 
 
 @pytest.fixture
@@ -32,8 +23,7 @@ def project(database_url: str, tmp_path: Path) -> ItemsProject:
 
 def test_a_table_that_fits_is_used(project: ItemsProject) -> None:
     """Its own further column may be there if it may be empty; a row of the same key that was there is updated."""
-    execute(
-        project,
+    project.execute(
         FITTING.format(extra="note VARCHAR(10),"),
         "INSERT INTO items (id, name, amount, note) VALUES (7, 'by hand', 1, 'mine'), (99, 'by hand', 2, 'mine')",
     )
@@ -47,8 +37,7 @@ def test_a_table_that_fits_is_used(project: ItemsProject) -> None:
 
 
 def test_a_table_that_does_not_fit_is_refused_with_every_difference(project: ItemsProject) -> None:
-    execute(
-        project,
+    project.execute(
         "CREATE TABLE items (id BIGINT NOT NULL, name VARCHAR(10) NOT NULL PRIMARY KEY, amount NUMERIC(12,1) NOT NULL,"
         " owner VARCHAR(10) NOT NULL)",
         "INSERT INTO items (id, name, amount, owner) VALUES (1, 'by hand', 1, 'me')",
