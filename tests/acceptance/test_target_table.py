@@ -61,5 +61,9 @@ def test_a_table_belongs_to_one_dataset(project: ItemsProject) -> None:
     project.write_contract(name="others", table="items")
     error = project.refused("load", "others")
     assert "table 'items' belongs to dataset 'items'; nothing was loaded" in error["message"]
+    same = "main.items" if project.url.startswith("sqlite") else "public.items"
+    project.write_contract(name="spelled_otherwise", table=same)
+    error = project.refused("load", "spelled_otherwise")
+    assert f"table '{same}' holds rows with an _origin of Holdfast's" in error["message"]
     assert len(project.rows()) == 20
     project.check_balance()
