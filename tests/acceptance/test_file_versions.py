@@ -124,3 +124,34 @@ def test_a_changed_file_can_be_refused(database_url: str, tmp_path: Path, dispos
     assert "nothing was loaded" in error["message"]
     assert project.rows() == as_rows(items(1, 80))
     assert {state for _, state in project.chunks()} == {"done"}
+
+
+@BOTH
+def test_bytes_that_move_to_another_name(project: ItemsProject) -> None:
+    """A log that is rotated: the old bytes under a new name, new bytes under the old one. Nothing is lost."""
+    first = project.write(HEADER + items(1, 20), "a.csv")
+    project.load()
+    first.rename(first.with_name("a.1.csv"))
+    project.write(HEADER + items(21, 40), "a.csv")
+    project.load()
+    assert project.rows() == as_rows(items(1, 40))
+
+
+@BOTH
+def test_a_file_cut_off_between_carriage_return_and_newline(project: ItemsProject) -> None:
+    whole = (HEADER + items(1, 40)).replace("\n", "\r\n")
+    project.write(whole[:-1])
+    project.load()
+    project.write(whole + items(41, 50).replace("\n", "\r\n"))
+    assert project.load()["rejected"] == 0
+    assert project.rows() == as_rows(items(1, 50))
+    assert project.told("rejects", "list", "items")["codes"] == []
+
+
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+def test_a_file_of_which_the_header_is_left(project: ItemsProject) -> None:
+    project.write(HEADER + items(1, 30))
+    project.load()
+    project.write(HEADER)
+    assert project.load()["read"] == 0
+    assert project.rows() == []
