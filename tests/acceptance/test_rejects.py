@@ -147,6 +147,19 @@ def test_a_budget_in_rows_stops_the_load(project: ItemsProject) -> None:
     assert project.told("status")["datasets"][0]["stopped"] == []
 
 
+def test_workers_share_one_budget(project: ItemsProject) -> None:
+    """However they race, what they commit together is within it, and the error is the same as a lone worker's."""
+    lines = [f"{n},item,{'bad' if n % 10 == 0 else '1.00'}\n" for n in range(1, 1001)]
+    project.write(HEADER + "".join(lines))
+    error = project.refused("load", "items", "--workers", "3", "--max-rejects", "30", exit_code=3)
+    assert error["code"] == "RejectBudgetExceeded"
+    assert project.told("status")["datasets"][0]["rejects_open"] <= 30
+    project.check_balance()
+    project.load("--workers", "3", "--max-rejects", "100")
+    assert len(project.rows()) == 900
+    assert project.told("status")["datasets"][0]["rejects_open"] == 100
+
+
 @pytest.mark.parametrize(("share", "exit_code"), [("6%", 3), ("7%", 0)])
 def test_a_budget_as_a_share(sqlite_url: str, tmp_path: Path, share: str, exit_code: int) -> None:
     """4 of 60 rows are 6.7%."""
