@@ -62,7 +62,7 @@ class LoadResult:
     duration_s: float
     report: LoadReport
     error: HoldfastError | None = None
-    done_before: bool = False  # the run key was done by this run already; nothing was looked at
+    done_before: bool = False  # this is an earlier run, which did what the run key names; nothing was done now
 
 
 class SystemClock:
@@ -114,7 +114,7 @@ class Project:
         began = time.monotonic()
         done_before = run_key and done_run_of_key(self.database, contract.name, run_key)
         if done_before:
-            report = self._report(contract, [], files_known=0, load_number=None)
+            report = self._report(contract, [done_before], files_known=0, load_number=None)
             return LoadResult(done_before, time.monotonic() - began, report, done_before=True)
         with (
             stop_on_signals(self.settings.grace_s) as stop,

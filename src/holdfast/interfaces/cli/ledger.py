@@ -94,7 +94,8 @@ def chunks(
         output.terminal_object({"status": "done", "exit_code": 0, "dataset": dataset, "chunks": rows})
         return
     shown = {
-        "chunk": "number", "file": "uri", "version": "version", "from byte": "span_start", "to byte": "span_end", "state": "state",
+        "chunk": "number", "file": "uri", "version": "version",
+        "from byte": "span_start", "to byte": "span_end", "state": "state",
         "way": "way", "tries": "attempts", "read": "rows_read", "inserted": "rows_inserted", "updated": "rows_updated",
         "unchanged": "rows_unchanged", "superseded": "rows_superseded", "rejected": "rows_rejected",
     }  # fmt: skip

@@ -195,7 +195,8 @@ def _dataset(result: LoadResult) -> dict[str, Any]:
 
 
 def _rows_per_s(result: LoadResult) -> int:
-    return round(result.report.counts.read / result.duration_s) if result.duration_s else 0
+    worked_s = 0.0 if result.done_before else result.duration_s
+    return round(result.report.counts.read / worked_s) if worked_s else 0
 
 
 def _print_result(result: LoadResult) -> None:
