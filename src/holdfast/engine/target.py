@@ -14,9 +14,10 @@ _WIDER = {(Kind.INT, Kind.BIGINT)}
 
 
 def target_definition(contract: Contract) -> TableDefinition:
-    """The contract's table. A keyless one has `_origin` as its primary key: no row can stand twice (P4)."""
+    """The contract's table. A keyless one begins with `_origin`, its primary key: no row can stand twice (P4)."""
+    origin = ColumnDefinition(ORIGIN_COLUMN, ColumnType(Kind.BIGINT), nullable=False)
     columns = [_column_definition(column) for column in contract.columns]
-    columns.append(ColumnDefinition(ORIGIN_COLUMN, ColumnType(Kind.BIGINT), nullable=False))
+    columns.insert(len(columns) if contract.primary_key else 0, origin)
     if contract.processed_at:
         moment = ColumnType(Kind.TIMESTAMP, format="%Y-%m-%d %H:%M:%S", zone="UTC")
         columns.append(ColumnDefinition(contract.processed_at, moment, nullable=False, default_now=True))

@@ -180,3 +180,20 @@ def test_a_missing_driver_says_what_to_install() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said == "ConfigError pip install 'holdfast[postgres]'\n"
+
+
+@pytest.mark.parametrize("key", [("id",), ("part",), ("part", "id")])
+def test_integrity_check_believes_every_table(sqlite_url: str, key: tuple[str, ...]) -> None:
+    """Also one whose key stands last and that holds NULLs, whether it has row ids or not."""
+    columns = (
+        ColumnDefinition("id", parse_type("bigint"), nullable=False),
+        ColumnDefinition("note", parse_type("string"), nullable=True),
+        ColumnDefinition("part", parse_type("string(5)"), nullable=False),
+    )
+    database = connect(sqlite_url)
+    with database.transaction() as tx:
+        tx.create_table(TableDefinition("believed", columns, primary_key=key))
+        tx.insert_many("believed", [{"id": 1, "note": None, "part": "a"}, {"id": 2, "note": "x", "part": "b"}])
+    with database.reading() as tx:
+        assert tx.query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    database.close()

@@ -99,7 +99,7 @@ class PostgresEngine:
         if lock_timeout_s is not None:
             local["lock_timeout"] = str(max(1, int(lock_timeout_s * 1000)))  # 0 would mean: wait for ever
         settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in local.items())
-        connection.exec_driver_sql(f"SELECT {settings}")  # noqa: S608 - the names and numbers above
+        connection.exec_driver_sql(f"SELECT {settings}")
 
     def begin_reading(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
