@@ -18,7 +18,7 @@ demo: setup ## load 1,000,000 rows into SQLite, kill it half-way, resume, load a
 	@$(PYTHON) -m tools.demo
 
 test: setup ## every test
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal
 
 check: setup ## style, types, layers and size limits
 	$(VENV)/bin/ruff check .
@@ -31,7 +31,7 @@ bench: setup ## measure loads of ROWS rows (make bench ROWS=20000000)
 	@$(PYTHON) -m bench.load --rows $(ROWS)
 
 crash: setup ## only the tests that kill
-	@$(PYTHON) -m pytest tests/crash
+	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal tests/crash
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
