@@ -114,7 +114,7 @@ class Project:
         began = time.monotonic()
         done_before = run_key and done_run_of_key(self.database, contract.name, run_key)
         if done_before:
-            report = self._report(contract, [done_before], files_known=0, load_number=None)
+            report = self._report(contract, done_before, files_known=0, load_number=None)
             return LoadResult(done_before, time.monotonic() - began, report, done_before=True)
         with (
             stop_on_signals(self.settings.grace_s) as stop,
@@ -136,7 +136,7 @@ class Project:
                 with self._progress(contract.name, first_load, on_progress):
                     run.error = self._work_off(contract, run.id, stop)
             report = self._try(
-                lambda: self._report(contract, [run.id], files_known=prepared.files_known, load_number=first_load),
+                lambda: self._report(contract, run.id, files_known=prepared.files_known, load_number=first_load),
                 "counting",
             )
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
@@ -167,7 +167,7 @@ class Project:
         with recorded_run(self.database, dataset, "work") as run:
             contract = loading.contract_in_ledger(self.database, dataset)
             run.error = self._guarded(dataset, run.id, stop, lone=False) or loading.verdict(self.database, contract)
-            report = self._report(contract, [run.id], files_known=0, load_number=first_load)
+            report = self._report(contract, run.id, files_known=0, load_number=first_load)
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
     def _work_off(self, contract: Contract, run_id: str, stop: StopRequest) -> HoldfastError | None:
@@ -213,12 +213,8 @@ class Project:
         with Heartbeat(claimant, self.settings.heartbeat_s):
             worker.run()
 
-    def _report(
-        self, contract: Contract, run_ids: list[str], *, files_known: int, load_number: int | None
-    ) -> LoadReport:
-        return loading.report(
-            self.database, contract, run_ids=run_ids, files_known=files_known, load_number=load_number
-        )
+    def _report(self, contract: Contract, run_id: str, *, files_known: int, load_number: int | None) -> LoadReport:
+        return loading.report(self.database, contract, run_id=run_id, files_known=files_known, load_number=load_number)
 
     def _try(self, work: Callable[[], T], what: str) -> T:
         return keep_trying(work, what=what, retry_for_s=self.settings.retry_for_s)

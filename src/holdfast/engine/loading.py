@@ -34,6 +34,7 @@ class LoadReport:
     dataset: str
     table: str
     counts: RowCounts
+    removed: int  # rows of replaced file versions, or of the replaced table, that were taken out
     files_loaded: int
     files_known: int
     chunks_done: int
@@ -120,17 +121,18 @@ def report(
     database: Database,
     contract: Contract,
     *,
-    run_ids: list[str],
+    run_id: str,
     files_known: int,
     load_number: int | None,
 ) -> LoadReport:
-    """What the runs did, read from the ledger, and the table counted against it where anything was done."""
+    """What the run did, read from the ledger, and the table counted against it where anything was done."""
     with database.reading() as tx:
-        rows = [tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0] for run_id in run_ids]
+        row = tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0]
+        removed = int(tx.run("run_removed", dataset=contract.name, run_id=run_id).rows[0]["removed"])
         far = tx.run("progress", dataset=contract.name, load_number=load_number or 0).rows[0]
-        counts = sum((counts_of(row) for row in rows), RowCounts())
+        counts = counts_of(row)
         table_rows, warnings = None, []
-        if counts.read:
+        if counts.read or removed:
             both = tx.run("table_and_ledger", merge_shape(contract), dataset=contract.name).rows[0]
             table_rows, warnings = int(both["table_rows"]), _compare(contract, both)
     if counts.read and counts.rejected == counts.read:
@@ -139,12 +141,13 @@ def report(
         dataset=contract.name,
         table=contract.table,
         counts=counts,
-        files_loaded=sum(int(row["files"]) for row in rows),
+        removed=removed,
+        files_loaded=int(row["files"]),
         files_known=files_known,
         chunks_done=int(far["chunks_done"]),
         chunks_total=int(far["chunks_total"]),
         chunks_failed=int(far["chunks_failed"]),
-        ways={way: sum(int(row[way]) for row in rows) for way in ("direct", "merge", "landing")},
+        ways={way: int(row[way]) for way in ("direct", "merge", "landing")},
         table_rows=table_rows,
         warnings=warnings,
     )

@@ -14,7 +14,7 @@ from holdfast.domain.origin import origin_range
 from holdfast.engine.commit import LedgerLine, finish_chunk
 from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_shape
-from holdfast.engine.ledger import Load, LoadKind, lock_dataset, lock_load, set_load_status
+from holdfast.engine.ledger import Load, LoadKind, lock_dataset, lock_load
 from holdfast.engine.merge import STAGING, Written, merge_shape, merge_staged
 from holdfast.engine.register import drop_rejects
 from holdfast.ports.database import Database, Row, Transaction
@@ -32,17 +32,17 @@ def close_load(database: Database, load: Load, *, run_id: str) -> bool:
         chunks = tx.run("load_chunks", dataset=load.dataset, load_number=load.number).rows
         if any(ChunkState(row["state"]) not in _FINISHED for row in chunks):
             return False
-        if load.kind.lands:
-            _publish(tx, load, run_id)
-        set_load_status(tx, load, "done")
+        removed = _publish(tx, load, run_id) if load.kind.lands else 0
+        tx.run("load_done", dataset=load.dataset, number=load.number, rows_removed=removed, run_id=run_id)
         reach("publish.finished")
     reach("publish.committed")
     return True
 
 
-def _publish(tx: Transaction, load: Load, run_id: str) -> None:
+def _publish(tx: Transaction, load: Load, run_id: str) -> int:
+    """Make the load visible; returns how many rows it took out of the table."""
     reach("publish.begun")
-    _remove_replaced(tx, load)
+    removed = _remove_replaced(tx, load)
     reach("publish.removed")
     landing = landing_shape(load)
     landed = tx.run("chunks_landed", dataset=load.dataset, load_number=load.number).rows
@@ -62,23 +62,24 @@ def _publish(tx: Transaction, load: Load, run_id: str) -> None:
         finish_chunk(tx, load.dataset, row["number"], row["epoch"], line, run_id)
         reach("publish.chunk_merged")
     tx.run("drop_landing", landing)
+    return removed
 
 
-def _remove_replaced(tx: Transaction, load: Load) -> None:
-    """Take out what the load replaces: everything, or (append) the rows of its files' older versions."""
+def _remove_replaced(tx: Transaction, load: Load) -> int:
+    """Take out what the load replaces: everything, or (append) the rows of its files' older versions. Returns rows."""
+    removed, gone = 0, []
     if load.kind is LoadKind.REPLACE:
-        tx.run("delete_all", merge_shape(load.contract))
+        removed = tx.run("delete_all", merge_shape(load.contract)).count
         gone = tx.run("chunks_of_other_loads", dataset=load.dataset, load_number=load.number).rows
     elif load.contract.write_disposition == "append":
         gone = tx.run("chunks_to_remove", dataset=load.dataset, load_number=load.number).rows
         for row in gone:
             start, end = origin_range(row["number"])
-            tx.run("delete_origins", merge_shape(load.contract), origin_start=start, origin_end=end)
-    else:
-        gone = []
+            removed += tx.run("delete_origins", merge_shape(load.contract), origin_start=start, origin_end=end).count
     for row in gone:
         tx.run("chunk_drop", dataset=load.dataset, number=row["number"])
         drop_rejects(tx, load.dataset, row["number"])
+    return removed
 
 
 def _merge_landed(tx: Transaction, load: Load, row: Row) -> Written:

@@ -27,7 +27,7 @@ from holdfast.engine.ledger import (
 )
 from holdfast.engine.planner import Plan, PlannedFile
 from holdfast.engine.spans import CutFile
-from holdfast.engine.target import ensure_target
+from holdfast.engine.target import ensure_target, refuse_foreign_rows
 from holdfast.ports.database import Database, Transaction
 
 
@@ -48,6 +48,8 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
         if seen != plan.seen:
             return Registered(stale=True)
         ensure_target(tx, contract)
+        if lock.next_load == 1:
+            refuse_foreign_rows(tx, contract)
         load = None
         if plan.to_register:
             _give_up_older_replaces(tx, plan, contract)

@@ -48,17 +48,14 @@ def ensure_target(tx: Transaction, contract: Contract) -> None:
             + "\n  - ".join(differences),
             hint="change the table or the contract, or name another table in the contract",
         )
-    _refuse_foreign_rows(tx, contract)
 
 
-def _refuse_foreign_rows(tx: Transaction, contract: Contract) -> None:
+def refuse_foreign_rows(tx: Transaction, contract: Contract) -> None:
     """A dataset's first load must not meet rows of another ledger, or of a dataset that spells the table otherwise.
 
     Their `_origin` means other chunks: an append could delete them, a merge would compare what cannot be compared.
     """
-    dataset = tx.run("dataset_lock", dataset=contract.name).first
-    is_first_load = dataset is None or dataset["next_load"] == 1
-    if is_first_load and tx.run("holds_loaded_rows", merge_shape(contract)).rows[0]["found"]:
+    if tx.run("holds_loaded_rows", merge_shape(contract)).rows[0]["found"]:
         raise TargetMismatch(
             f"table {contract.table!r} holds rows with an _origin of Holdfast's, and this ledger knows of no load of"
             f" dataset {contract.name!r}: another dataset or another ledger put them there; nothing was loaded",

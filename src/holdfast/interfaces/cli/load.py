@@ -185,6 +185,7 @@ def _dataset(result: LoadResult) -> dict[str, Any]:
         "unchanged": report.counts.unchanged,
         "superseded": report.counts.superseded,
         "rejected": report.counts.rejected,
+        "removed": report.removed,
         "files": {"loaded": report.files_loaded, "known": report.files_known},
         "chunks": {"done": report.chunks_done, "total": report.chunks_total, "failed": report.chunks_failed},
         "ways": report.ways,
@@ -203,7 +204,7 @@ def _print_result(result: LoadResult) -> None:
     report, counts = result.report, result.report.counts
     if result.done_before:
         output.line(f"{report.dataset}  nothing to do: run {result.run_id} did what this run key names")
-    elif not counts.read and not report.files_loaded and not result.error:
+    elif not counts.read and not report.removed and not report.files_loaded and not result.error:
         known = output.counted(report.files_known, "file")
         output.line(f"{report.dataset}  nothing to do: {known} known · {result.duration_s:.1f} s · run {result.run_id}")
     else:
@@ -212,6 +213,8 @@ def _print_result(result: LoadResult) -> None:
             for fate in ("read", "inserted", "updated", "unchanged", "superseded", "rejected")
             if fate != "superseded" or counts.superseded
         )
+        if report.removed:
+            fates += f" · {output.number(report.removed)} of replaced files removed"
         speed = f"{output.number(_rows_per_s(result))} rows/s"
         output.line(f"{report.dataset}  {fates} · {result.duration_s:.1f} s · {speed} · run {result.run_id}")
     if report.chunks_done < report.chunks_total:

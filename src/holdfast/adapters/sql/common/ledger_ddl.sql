@@ -45,6 +45,8 @@ CREATE TABLE {ops}load (
     rejects_max BIGINT,
     contract TEXT NOT NULL,
     run_id VARCHAR(26) NOT NULL,
+    rows_removed BIGINT DEFAULT 0 NOT NULL,
+    ended_by VARCHAR(26),
     error TEXT,
     created_at {timestamp} NOT NULL,
     ended_at {timestamp},

@@ -86,6 +86,10 @@ VALUES (:dataset, :number, :kind, 'open', :rejects_max, :contract, :run_id, {now
 UPDATE {ops}load SET status = :status, error = :error, ended_at = {now}
 WHERE dataset = :dataset AND number = :number
 
+-- name: load_done
+UPDATE {ops}load SET status = 'done', error = NULL, ended_at = {now}, rows_removed = :rows_removed, ended_by = :run_id
+WHERE dataset = :dataset AND number = :number
+
 -- name: load_reopen
 -- A person started the load again: a stopped one goes on under the budget and contract given now.
 UPDATE {ops}load SET status = 'open', rejects_max = :rejects_max, contract = :contract, error = NULL, ended_at = NULL

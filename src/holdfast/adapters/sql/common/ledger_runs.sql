@@ -21,6 +21,10 @@ SELECT COUNT(*) AS chunks,
        COUNT(DISTINCT file_number) AS files
 FROM {ops}chunk WHERE dataset = :dataset AND run_id = :run_id AND state = 'done'
 
+-- name: run_removed
+-- Rows of replaced file versions, or of a replaced table, that the loads this run ended took out.
+SELECT COALESCE(SUM(rows_removed), 0) AS removed FROM {ops}load WHERE dataset = :dataset AND ended_by = :run_id
+
 -- name: runs_recent
 SELECT id, dataset, command, run_key, host, pid, status, exit_code, error, started_at, ended_at
 FROM {ops}run ORDER BY started_at DESC, id DESC LIMIT :most
