@@ -134,7 +134,8 @@ class PostgresEngine:
         return []
 
     def default_now(self, column_type: ColumnType) -> str:
-        return "clock_timestamp()" if is_aware(column_type) else "(clock_timestamp() AT TIME ZONE 'UTC')"
+        """The statement's moment, not the row's: a volatile default makes COPY insert row by row, a third slower."""
+        return "statement_timestamp()" if is_aware(column_type) else "(statement_timestamp() AT TIME ZONE 'UTC')"
 
     def table_options(self, _definition: TableDefinition, /) -> str:
         return ""

@@ -21,7 +21,7 @@ from holdfast.adapters.databases.identifiers import quote, quote_table
 from holdfast.adapters.databases.postgres_fields import Field, Piece, encoder_of
 from holdfast.domain.errors import ConstraintViolation
 
-SLICE_ROWS = 65_536
+SLICE_ROWS = 16_384  # so few that the socket's buffers keep the server busy while the next slice is encoded
 SLICE_BYTES = 16 * 1024 * 1024
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"

@@ -25,14 +25,13 @@ from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.adapters.databases.sqlite_copy import EXACT_DIGITS_MAX, copy_in, exact_number
+from holdfast.adapters.databases.sqlite_copy import EXACT_DIGITS_MAX, NOW, copy_in, exact_number
 from holdfast.adapters.databases.sqlite_faults import fault_of
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
 
 BUSY_TIMEOUT_S = 60.0
-_NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 _LATER = "strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || :bind || ' seconds')"
 _MEMORY = {"", ":memory:"}
 _TYPES = {
@@ -54,7 +53,7 @@ class SqliteEngine:
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",
-        "now": _NOW,
+        "now": NOW,
         "later:": _LATER,
         "timestamp": "TEXT",
         "boolean": "BOOLEAN",
@@ -137,16 +136,16 @@ class SqliteEngine:
                 return _TYPES[column_type.kind]
 
     def column_checks(self, column: ColumnDefinition) -> list[str]:
-        """SQLite does not enforce a type's measures."""
+        """SQLite does not enforce a type's measures. Where the values are listed, the list does."""
         name = quote(column.name)
-        if column.type.kind is Kind.STRING and column.type.length:
+        if column.type.kind is Kind.STRING and column.type.length and not column.check.one_of:
             return [f"length({name}) <= {column.type.length}"]
         if column.type.kind is Kind.BOOL:
             return [f"{name} IN (0, 1)"]
         return []
 
     def default_now(self, _column_type: ColumnType, /) -> str:
-        return f"({_NOW})"
+        return f"({NOW})"
 
     def table_options(self, definition: TableDefinition) -> str:
         """A table that is its own index: half the writes of a table with a key beside it."""
