@@ -52,7 +52,7 @@ def _moments(cursor: sqlite3.Cursor, table: str, given: list[str]) -> dict[str, 
     by_clock = [column for _, column, _, _, default, _ in columns if default == NOW and column not in given]
     if not by_clock:
         return {}
-    moment = str(cursor.execute(f"SELECT {NOW}").fetchone()[0])  # noqa: S608 - a constant
+    moment = str(cursor.execute(f"SELECT {NOW}").fetchone()[0])
     return dict.fromkeys(by_clock, f"'{moment}'")
 
 
