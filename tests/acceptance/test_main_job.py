@@ -43,10 +43,10 @@ def expected_by_code(project: UsageProject) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("workers", "crlf"), [(1, False), (4, True)])
-def test_100_000_rows(database_url: str, tmp_path: Path, workers: int, crlf: bool) -> None:
+def test_a_million_rows(database_url: str, tmp_path: Path, workers: int, crlf: bool) -> None:
     """Counts, rejects by kind and sums of money are those of the generator, whoever did the work."""
     project = UsageProject(
-        tmp_path / "project", database_url, rows=100_000, dup=0.02, bad=0.002, chunk_bytes=400_000, crlf=crlf
+        tmp_path / "project", database_url, rows=1_000_000, dup=0.02, bad=0.001, chunk_bytes=4_000_000, crlf=crlf
     )
     told = project.load("--workers", str(workers))
     assert told["read"] == project.truth["rows"]
