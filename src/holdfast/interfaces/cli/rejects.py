@@ -86,7 +86,7 @@ def show(
     )
     for reason in row["reasons"]:
         place = f" in column {reason['column']}" if reason["column"] else ""
-        value = f", found {reason['value']!r}" if reason["value"] is not None else ""
+        value = f" (the file has {reason['value']!r})" if reason["value"] else ""
         output.line(f"  {reason['code']}{place}: {reason['message']}{value}")
     output.line(f"  raw: {output.visible(row['raw'])}")
     output.line(f"  {row['status']} · rejected at {row['rejected_at']} by run {row['run_id']}")
