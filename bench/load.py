@@ -1,119 +1,137 @@
 """Measures whole loads against the engine's own bulk loader: `sqlite3 .import` and `psql \\copy`.
 
-    python -m bench.load --rows 5000000 [--order sorted] [--workers 1] [--postgres URL] [--only sqlite]
+    python -m bench.load --rows 5000000 [--order sorted] [--workers 1] [--rounds 3] [--postgres URL] [--only sqlite]
+                         [--indexes] [--write docs/benchmarks.md]
 
-Both sides load the same file into an empty table with the same key, and both are timed from process start to process
-end; ours includes planning and hashing the file. Without --postgres a private server is started, which runs without
-fsync for both sides. Single runs: expect 10 to 15% of noise.
+Contenders take turns, and who goes first changes every round; figures are medians of the rounds, memory the greatest.
+All are timed from process start to process end; Holdfast's time includes planning and hashing the file. Without
+--postgres a private server is started, which runs without fsync for both sides.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
+import platform
+import shlex
+import sqlite3
 import sys
 import tempfile
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
-import sqlalchemy as sa
+import pyarrow as pa
 
+import holdfast
+from bench.contenders import Place, Postgres, Sqlite, postgres_databases
+from bench.measure import Measured, median
 from bench.usage_data import make_usage
 from tests.support.postgres_server import PostgresServer
+from tests.support.usage_project import CONTRACT
 
 HOLDFAST = Path(sys.executable).with_name("holdfast")
-POSTGRES_TABLE = (
-    "CREATE TABLE usage_data (date date, bill_id bigint, currency varchar(3), name varchar(200),"
-    " product1_revenue numeric(15,2), product2_revenue numeric(15,2), PRIMARY KEY (date, bill_id));"
-)
-SQLITE_TABLE = (
-    "CREATE TABLE usage_data (date TEXT, bill_id INTEGER, currency TEXT, name TEXT,"
-    " product1_revenue NUMERIC, product2_revenue NUMERIC, PRIMARY KEY (date, bill_id)) WITHOUT ROWID;"
-)
-# The contract's table has them too, so that both sides keep the same indexes.
-INDEXES = "CREATE INDEX usage_date ON usage_data (date); CREATE INDEX usage_currency ON usage_data (currency);"
+INDEXES = '[[indexes]]\ncolumns = ["date"]\n[[indexes]]\ncolumns = ["currency"]\n'
+COLUMNS = "| | rows/s | seconds | client CPU s | server CPU s | peak RSS MB |\n|---|---:|---:|---:|---:|---:|"
+MARK = "<!-- measured -->"
+THEIRS = {"SQLite": "`sqlite3 .import`", "PostgreSQL": "`psql \\copy`"}
 
 
-def seconds(command: list[str | Path], cwd: Path) -> float:
-    """Run a command to its end. Raises CalledProcessError, with what it said, when it fails."""
-    start = time.monotonic()
-    # settings of the person's own session must not decide what is measured
-    env = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stdout, done.stderr, file=sys.stderr)
-        done.check_returncode()
-    return time.monotonic() - start
+def make_project(home: Path, options: argparse.Namespace) -> holdfast.Contract:
+    text = CONTRACT.format(
+        disposition="merge", publish="auto", key='primary_key = ["date", "bill_id"]', chunk_bytes=options.chunk_bytes
+    ) + (INDEXES if options.indexes else "")
+    (home / "contracts").mkdir()
+    (home / "data").mkdir()
+    (home / "contracts" / "usage.toml").write_text(text)
+    (home / "holdfast.toml").write_text("")
+    make_usage(home / "data" / "usage.csv", rows=options.rows, order=options.order)
+    return holdfast.Contract.model_validate({"name": "usage", **tomllib.loads(text)})
 
 
-def ours(project: Path, database: str, workers: int) -> float:
-    command: list[str | Path] = [HOLDFAST, "load", "usage", "--db", database, "--workers", str(workers)]
-    return seconds(command, project)
+def places(options: argparse.Namespace, home: Path, contract: holdfast.Contract, stack: ExitStack) -> Iterator[Place]:
+    if options.only != "postgres":
+        yield Sqlite(home, contract)
+    if options.only != "sqlite":
+        url = options.postgres or stack.enter_context(PostgresServer()).url
+        fresh, pid = stack.enter_context(postgres_databases(url))
+        with psycopg.connect(url) as connection:
+            version = connection.info.parameter_status("server_version")
+        print(f"PostgreSQL server {version}", flush=True)
+        yield Postgres(home, contract, fresh, pid)
 
 
-def sqlite_import(project: Path) -> float:
-    steps = [SQLITE_TABLE + INDEXES, ".import --csv --skip 1 data/usage.csv usage_data"]
-    return seconds(["sqlite3", "theirs.db", *steps], project)
+def compare(place: Place, options: argparse.Namespace) -> tuple[Measured, Measured]:
+    """Medians of theirs and ours."""
+    command: list[str | Path] = [HOLDFAST, "load", "usage", "--workers", str(options.workers)]
+    theirs: list[Measured] = []
+    ours: list[Measured] = []
+    for turn in range(options.rounds):
+        first, second = (place.theirs, lambda: place.ours(command))[:: -1 if turn % 2 else 1]
+        pair = [first(), second()][:: -1 if turn % 2 else 1]
+        theirs.append(pair[0])
+        ours.append(pair[1])
+        print(f"{place.title} round {turn + 1}: {pair[0].wall_s:.2f} s, Holdfast {pair[1].wall_s:.2f} s", flush=True)
+    return median(theirs), median(ours)
 
 
-def psql_copy(project: Path, url: str) -> float:
-    steps = [POSTGRES_TABLE + INDEXES, "SET datestyle = 'ISO, DMY'", r"\copy usage_data FROM data/usage.csv CSV HEADER"]
-    return seconds(["psql", url, "--no-psqlrc", "--quiet", *[f"--command={step}" for step in steps]], project)
+def line(name: str, rows: int, m: Measured) -> str:
+    server = f"{m.server_s:.2f}" if m.server_s else "-"
+    return f"| {name} | {rows / m.wall_s:,.0f} | {m.wall_s:.2f} | {m.client_s:.2f} | {server} | {m.rss_mb:.0f} |"
 
 
-@contextmanager
-def postgres(url: str | None) -> Iterator[Callable[[], str]]:
-    """Gives a maker of fresh databases; they are dropped in the end."""
-    if url is None:
-        with PostgresServer() as server, postgres(server.url) as fresh:
-            yield fresh
-        return
-    made: list[str] = []
-
-    def fresh_database() -> str:
-        made.append(f"holdfast_bench_{uuid.uuid4().hex}")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {made[-1]}".encode())
-        return sa.make_url(url).set(database=made[-1]).render_as_string(hide_password=False)
-
-    try:
-        yield fresh_database
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            for name in made:
-                connection.execute(f"DROP DATABASE {name}".encode())
+def section(place: Place, options: argparse.Namespace) -> str:
+    theirs, ours = compare(place, options)
+    words = f"{options.rows:,} rows, {options.order} keys, {options.workers} worker(s)"
+    words += ", two more indexes" if options.indexes else ""
+    table = [COLUMNS, line(THEIRS[place.title], options.rows, theirs), line("`holdfast load`", options.rows, ours)]
+    ratio = f"Holdfast: **{theirs.wall_s / ours.wall_s:.2f}x** the speed of {THEIRS[place.title]}."
+    return f"### {place.title}: {words}\n\n" + "\n".join(table) + f"\n\n{ratio}\n"
 
 
-def report(engine: str, rows: int, theirs_s: float, ours_s: float) -> None:
-    print(f"{engine:<10} {rows / theirs_s:>12,.0f} {rows / ours_s:>12,.0f} {theirs_s / ours_s:>8.2f}x", flush=True)
+def machine() -> str:
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}, pyarrow {pa.__version__}"
+    )
 
 
-def main() -> None:
+def write(page: Path, sections: list[str]) -> None:
+    """Put what was measured below the page's mark; what stands above it is left as it is."""
+    above, mark, _ = page.read_text().partition(MARK)
+    if not mark:
+        raise SystemExit(f"{page} has no line {MARK!r}, so nothing was written")
+    told = f"`python -m bench.load {shlex.join(sys.argv[1:])}` on {machine()}:"
+    page.write_text("\n\n".join([above + mark, told, *(section.strip() for section in sections)]) + "\n")
+
+
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure loads against sqlite3 .import and psql \\copy.")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--order", choices=["random", "sorted"], default="sorted")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--chunk-bytes", type=int, default=16 * 1024 * 1024)
+    parser.add_argument("--indexes", action="store_true", help="give the table two indexes beside its key")
     parser.add_argument("--postgres", metavar="URL", help="a server to make databases on; a private one if left out")
     parser.add_argument("--only", choices=["sqlite", "postgres"])
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name:
-        project = Path(name)
-        seconds([HOLDFAST, "init"], project)
-        make_usage(project / "data" / "usage.csv", rows=options.rows, order=options.order)
-        print(f"{options.rows:,} rows, {options.order} keys, {options.workers} worker(s), rows a second")
-        print(f"{'':<10} {'their own':>12} {'Holdfast':>12}")
-        if options.only != "postgres":
-            theirs_s = sqlite_import(project)
-            report("SQLite", options.rows, theirs_s, ours(project, "sqlite:///ours.db", options.workers))
-        if options.only != "sqlite":
-            with postgres(options.postgres) as fresh:
-                theirs_s = psql_copy(project, fresh())
-                report("PostgreSQL", options.rows, theirs_s, ours(project, fresh(), options.workers))
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables on this page, in place of the old")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse_options()
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name, ExitStack() as stack:
+        home = Path(name)
+        contract = make_project(home, options)
+        sections = []
+        for place in places(options, home, contract, stack):
+            sections.append(section(place, options))
+            print(sections[-1], flush=True)
+        if options.write:
+            write(options.write, sections)
 
 
 if __name__ == "__main__":
