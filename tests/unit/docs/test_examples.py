@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,25 @@ def test_the_library_example_prints_what_the_readme_says(tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout in blocks("README.md")
+
+
+def test_the_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
+    """Typed line by line in a fresh directory. Times, run ids and the workers' order are each run's own."""
+    (session,) = (block for block in blocks("README.md") if block.startswith("$ holdfast init"))
+    commands = re.findall(r"^\$ (.*)$", session, re.MULTILINE)
+    typed = "\n".join(f"echo {shlex.quote(f'$ {command}')}\n{command}" for command in commands)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    done = subprocess.run(["bash", "-c", typed], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout[done.stdout.index("$ export") :]  # what `init` wrote is left out on the page
+    assert _lasting(told) == _lasting(session[session.index("$ export") :].replace("\nKilled\n", "\n"))
+
+
+def _lasting(session: str) -> str:
+    """A session without what differs from run to run: of two rows with one key the later may be written first."""
+    masked = re.sub(r"[\d.]+ s · (?:[\d,]+ rows/s · )?run \w+", "T", session)
+    return re.sub(r"[\d,]+ updated · [\d,]+ unchanged · (?:[\d,]+ superseded · )?", "", masked)
 
 
 def test_the_ledgers_queries_and_columns(database_url: str, tmp_path: Path) -> None:
