@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 from tests.support.usage_project import UsageProject
 from tests.unit.docs.pages import blocks, text_of
 
@@ -53,6 +57,53 @@ def test_the_ledgers_queries_and_columns(database_url: str, tmp_path: Path) -> N
         there = project.query(f"SELECT t.* FROM (SELECT 1 AS one) AS o LEFT JOIN {project.ops(table)} AS t ON 1 = 1")
         assert set(there[0]) == columns, f"columns of {table}"
     assert documented.keys() == _ledger_tables(project)
+
+
+@pytest.mark.parametrize("top", ["", 'publish = "load"'], ids=["chunk", "load"])
+@pytest.mark.parametrize("disposition", ["merge", "append"])
+def test_failed_chunks_are_given_up_as_operations_says(
+    database_url: str, tmp_path: Path, disposition: str, top: str
+) -> None:
+    """The load ends without them; should the file come back, what was given up is loaded and nothing twice."""
+    project = ItemsProject(tmp_path / "project", database_url, disposition, top=top)
+    gone = project.write(HEADER + items(1, 60), "a.csv")
+    project.write(HEADER + items(101, 110), "b.csv")
+    assert project.run("load", "items", HOLDFAST_FAULT="claim.made:3=kill")[0] == -signal.SIGKILL
+    content = gone.read_bytes()
+    gone.unlink()
+    project.refused("load", "items", exit_code=1)
+    project.execute(*_sql_of("Giving failed chunks up", project))
+    assert project.load()["chunks"]["failed"] == 0
+    assert len(project.rows()) < 70
+    project.write(content, "a.csv")
+    project.load()
+    assert project.rows() == as_rows(items(1, 60) + items(101, 110))
+    project.check_balance()
+
+
+def test_a_dataset_is_forgotten_as_operations_says(database_url: str, tmp_path: Path) -> None:
+    project = ItemsProject(tmp_path / "project", database_url)
+    project.write(HEADER + items(1, 60))
+    first = project.load()
+    assert project.load()["read"] == 0
+    project.execute(*_sql_of("Loading known bytes again", project))
+    again = project.load()
+    assert (again["read"], again["inserted"]) == (60, first["inserted"])
+    project.check_balance()
+
+
+def _sql_of(heading: str, project: ItemsProject) -> list[str]:
+    """The statements that a section of the page types into sqlite3, for this project's table, dataset and engine."""
+    section = text_of("docs/operations.md").partition(f"### {heading}\n")[2].partition("\n## ")[0]
+    session = section.partition("```\n")[2].partition("```")[0]
+    statements = []
+    for loop, typed in re.findall(
+        r'^\$ (?:for t in ([\w ]+); do )?sqlite3 holdfast.db "(.*?)"', session, re.MULTILINE | re.DOTALL
+    ):
+        for table in loop.split() or [""]:
+            statements += [part.replace("$t", table).strip() for part in typed.split(";")]
+    own = {"usage_data": "items", "'usage'": "'items'", "'price'": "'items'", "ops_": project.ops("")}
+    return [re.sub("|".join(own), lambda word: own[word[0]], statement) for statement in statements]
 
 
 def _documented_columns() -> dict[str, set[str]]:
