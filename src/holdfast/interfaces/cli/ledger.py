@@ -99,7 +99,8 @@ def chunks(
         "way": "way", "tries": "attempts", "read": "rows_read", "inserted": "rows_inserted", "updated": "rows_updated",
         "unchanged": "rows_unchanged", "superseded": "rows_superseded", "rejected": "rows_rejected",
     }  # fmt: skip
-    output.table(list(shown), [[row[name] for name in shown.values()] for row in rows])
+    # a chunk's number is a name, to be given to --chunk: no thousands separators
+    output.table(list(shown), [[str(row["number"]), *(row[n] for n in list(shown.values())[1:])] for row in rows])
     for row in rows:
         if row["error"]:
             output.line(f"chunk {row['number']}: {output.visible(row['error'])}")
