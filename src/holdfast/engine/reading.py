@@ -60,6 +60,7 @@ def read_chunk(
         digits_max=digits_max,
     )
     rows, superseded = order_and_dedupe(with_origins(parsed.table, claim.number), contract)
+    pa.default_memory_pool().release_unused()  # what parsing took beyond the rows is not kept while they are written
     reach("parse.done")
     return ReadyChunk(
         rows=rows,
