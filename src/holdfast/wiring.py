@@ -131,8 +131,10 @@ class Project:
                 ),
                 "planning",
             )
-            first_load = loading.first_unfinished(self.database, contract.name)
-            if first_load is not None:
+            first_load = self._try(lambda: loading.first_unfinished(self.database, contract.name), "looking for work")
+            if first_load is None:
+                run.error = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+            else:
                 with self._progress(contract.name, first_load, on_progress):
                     run.error = self._work_off(contract, run.id, stop)
             report = self._try(
@@ -148,7 +150,9 @@ class Project:
         results = []
         with stop_on_signals(self.settings.grace_s) as stop:
             for dataset in (name for name in waiting if not datasets or name in datasets):
-                results.append(self._work_on(dataset, stop))
+                contract = loading.contract_in_ledger(self.database, dataset)
+                if contract:  # else another worker was quicker
+                    results.append(self._work_on(contract, stop))
                 stop.raise_if_asked()
         return results
 
@@ -161,13 +165,15 @@ class Project:
                 records = _read_mended(mended, contract)
             return run.id, self._try(lambda: replaying.replay(self.database, contract, records), "replaying")
 
-    def _work_on(self, dataset: str, stop: StopRequest) -> LoadResult:
+    def _work_on(self, contract: Contract, stop: StopRequest) -> LoadResult:
         began = time.monotonic()
-        first_load = loading.first_unfinished(self.database, dataset)
-        with recorded_run(self.database, dataset, "work") as run:
-            contract = loading.contract_in_ledger(self.database, dataset)
-            run.error = self._guarded(dataset, run.id, stop, lone=False) or loading.verdict(self.database, contract)
-            report = self._report(contract, run.id, files_known=0, load_number=first_load)
+        first_load = loading.first_unfinished(self.database, contract.name)
+        with recorded_run(self.database, contract.name, "work") as run:
+            error = self._guarded(contract.name, run.id, stop, lone=False)
+            run.error = error or self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+            report = self._try(
+                lambda: self._report(contract, run.id, files_known=0, load_number=first_load), "counting"
+            )
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
     def _work_off(self, contract: Contract, run_id: str, stop: StopRequest) -> HoldfastError | None:

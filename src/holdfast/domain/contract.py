@@ -153,11 +153,6 @@ class Contract(_Strict):
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
-    @property
-    def publishes_whole_load(self) -> bool:
-        """Does a load become visible in one transaction rather than chunk by chunk?"""
-        return self.publish == "load" or self.write_disposition == "replace"
-
 
 def _name_problems(contract: Contract) -> list[str]:
     names = [name.lower() for name in contract.column_names]
@@ -188,6 +183,10 @@ def _key_problems(contract: Contract) -> list[str]:
             problems.append(f"column {name!r} is a key or sequence and so cannot be nullable")
         if column and column.type.kind in (Kind.JSON, Kind.FLOAT):
             problems.append(f"column {name!r} of type {column.type} cannot be a key or sequence")
+        if column and name == contract.sequence and column.type.kind is Kind.STRING:
+            problems.append(
+                f"sequence {name!r} is text, which databases order differently: use a number, date or timestamp"
+            )
     return problems
 
 

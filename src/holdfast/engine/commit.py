@@ -44,7 +44,10 @@ class WayChooser:
 def commit_chunk(
     database: Database, load: Load, claim: Claim, ready: ReadyChunk, *, run_id: str, chooser: WayChooser
 ) -> Way:
-    """Commit a chunk. Raises ClaimLost, RejectBudgetExceeded, or the database's errors; then nothing was written."""
+    """Commit a chunk. Raises ClaimLost, RejectBudgetExceeded or the database's errors; then nothing was written.
+
+    Only after CommitUnknown it may have been: ask `was_committed`.
+    """
     with database.transaction() as tx:
         reach("commit.begun")
         fence(tx, claim)
@@ -119,12 +122,14 @@ def _storable(text: str) -> str:
 
 def _check_budget(tx: Transaction, load: Load, claim: Claim, rejected: int) -> None:
     """Stop before the COMMIT that would exceed the load's budget. The load's row is the last lock taken."""
-    if not rejected or load.rejects_max is None:
+    if not rejected:
         return
-    allowed = lock_load(tx, load.dataset, load.number).rejects_max
+    allowed = lock_load(tx, load.dataset, load.number).rejects_max  # as it is now: a later start may have changed it
+    if allowed is None:
+        return
     row = tx.run("rejects_of_load", dataset=load.dataset, load_number=load.number).rows[0]
     total = int(row["rejected"]) + rejected
-    if allowed is not None and total > allowed:
+    if total > allowed:
         stays = "nothing of this load is visible" if load.kind.lands else "chunks committed before stay"
         raise RejectBudgetExceeded(
             f"{load.dataset}: {total:,} rows rejected with chunk {claim.number}, max_rejects allows {allowed:,};"

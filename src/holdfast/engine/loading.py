@@ -63,7 +63,7 @@ def prepare(
 
 
 def first_unfinished(database: Database, dataset: str) -> int | None:
-    """The number of the oldest load of the dataset that is open; None: nothing is left to do."""
+    """The number of the oldest load of the dataset that is open; None: no worker could do anything."""
     with database.reading() as tx:
         return next((load.number for load in unfinished_loads(tx, dataset) if load.status == "open"), None)
 
@@ -76,10 +76,10 @@ def chunks_waiting(database: Database, dataset: str) -> int:
         return int(tx.run("chunks_waiting", dataset=dataset).rows[0]["chunks"])
 
 
-def contract_in_ledger(database: Database, dataset: str) -> Contract:
-    """The contract of the dataset's oldest unfinished load: what a bare worker goes by."""
+def contract_in_ledger(database: Database, dataset: str) -> Contract | None:
+    """The contract of the dataset's oldest unfinished load: what a bare worker goes by. None: all are finished."""
     with database.reading() as tx:
-        return unfinished_loads(tx, dataset)[0].contract
+        return next((load.contract for load in unfinished_loads(tx, dataset)), None)
 
 
 def progress(database: Database, dataset: str, load_number: int) -> Row:

@@ -6,7 +6,7 @@ name order, so two planners agree. A plan made on a ledger that has moved on sin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.domain.chunk import ChunkState, FileStamp
 from holdfast.domain.contract import Contract
@@ -23,7 +23,10 @@ _REMOVABLE = (ChunkState.DONE,)
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file of a plan. `known`: the version that holds these very bytes; else `cut` says what is to do."""
+    """One file of a plan. `known`: the version that holds these very bytes; else `cut` says what is to do.
+
+    A file whose bytes are another's has no version of its own; the one it had (`replaces`) is let go all the same.
+    """
 
     stamp: FileStamp
     content_hash: str
@@ -33,6 +36,10 @@ class PlannedFile:
     same_as: str = ""  # the file of this very plan that has the same bytes
     replaces: FileVersion | None = None
     gone: list[ChunkRow] = field(default_factory=list)  # chunks of `replaces` whose bytes are no longer there
+
+    @property
+    def is_news(self) -> bool:
+        return self.cut is not None or self.replaces is not None
 
     @property
     def removes_rows(self) -> bool:
@@ -62,12 +69,18 @@ class Plan:
 
     @property
     def to_register(self) -> list[PlannedFile]:
-        return [file for file in self.files if file.known is None and not file.same_as]
+        return [file for file in self.files if file.is_news]
 
     @property
     def rows_about(self) -> int:
-        """Physical lines of all the plan's chunks: about the number of rows, and never fewer than the records."""
-        return sum(chunk.lines for file in self.to_register if file.cut for chunk in file.cut.chunks)
+        """Physical lines of the plan's new chunks: about the number of rows, and never fewer than the records."""
+        return sum(
+            chunk.lines
+            for file in self.to_register
+            if file.cut
+            for place, chunk in enumerate(file.cut.chunks)
+            if place not in file.cut.kept
+        )
 
 
 def make_plan(database: Database, source: Source, contract: Contract, patterns: list[str]) -> Plan:
@@ -91,13 +104,16 @@ def make_plan(database: Database, source: Source, contract: Contract, patterns: 
         digest = hashed[stamp.uri]
         known = next((f for f in staying if f.content_hash == digest and f.size_bytes == stamp.size_bytes), None)
         older = next((f for f in reversed(current) if f.uri == stamp.uri), None)
+        older_chunks = chunks[older.number] if older else []
         if known:
-            planned = PlannedFile(stamp, digest, known=known)
+            planned = _copy(PlannedFile(stamp, digest, known=known), older, older_chunks)
         else:
-            planned = _plan_version(source, contract, stamp, older, chunks[older.number] if older else [])
+            planned = _plan_new(source, contract, stamp, older, older_chunks)
         first = files.setdefault(planned.content_hash, planned)
         if first is not planned and planned.known is None:
-            planned = PlannedFile(stamp, planned.content_hash, same_as=first.stamp.uri)
+            copy = PlannedFile(stamp, planned.content_hash, same_as=first.stamp.uri)
+            planned = _copy(copy, older, older_chunks)
+        _refuse_unwanted_change(contract, planned)
         planned_files.append(planned)
     return Plan(contract, planned_files, seen)
 
@@ -110,10 +126,16 @@ def _plan_replace(
     source: Source, contract: Contract, stamps: list[FileStamp], current: list[FileVersion]
 ) -> list[PlannedFile]:
     """A replace load takes all files or none: the table holds what the files hold now."""
-    hashed = [(stamp, _hash(source, stamp)) for stamp in stamps]
-    if [digest for _, digest in hashed] == [file.content_hash for file in current]:
-        return [PlannedFile(stamp, digest, known=file) for (stamp, digest), file in zip(hashed, current, strict=True)]
-    return [_plan_new(source, contract, stamp, None, []) for stamp in stamps]
+    first: dict[str, FileStamp] = {}
+    copies = []
+    for stamp in stamps:
+        digest = _hash(source, stamp)
+        if first.setdefault(digest, stamp) is not stamp:
+            copies.append(PlannedFile(stamp, digest, same_as=first[digest].uri))
+    if list(first) == [file.content_hash for file in current]:
+        files = zip(first.items(), current, strict=True)
+        return [PlannedFile(stamp, digest, known=file) for (digest, stamp), file in files] + copies
+    return [_plan_new(source, contract, stamp, None, []) for stamp in first.values()] + copies
 
 
 def _hash(source: Source, stamp: FileStamp) -> str:
@@ -124,19 +146,23 @@ def _hash(source: Source, stamp: FileStamp) -> str:
         handle.close()
 
 
-def _plan_version(
-    source: Source, contract: Contract, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
-) -> PlannedFile:
-    """A file with new bytes. Raises SourceError where the contract does not let it take back rows."""
-    planned = _plan_new(source, contract, stamp, older, older_chunks)
-    appends = contract.write_disposition == "append"
-    if appends and contract.on_changed_file == "refuse" and planned.removes_rows:
-        raise SourceError(
-            f"{stamp.uri} is not the file that was loaded as version {older.version if older else 0}: "
-            f"{len(planned.gone)} of its chunks have other bytes now; nothing was loaded",
-            hint='deliver changes as a new file, or set on_changed_file = "replace" in the contract',
-        )
-    return planned
+def _copy(planned: PlannedFile, older: FileVersion | None, older_chunks: list[ChunkRow]) -> PlannedFile:
+    """A file whose bytes another one holds: what it held itself before is let go."""
+    if older is None or older == planned.known:
+        return planned
+    return replace(planned, replaces=older, gone=older_chunks)
+
+
+def _refuse_unwanted_change(contract: Contract, planned: PlannedFile) -> None:
+    """Raises SourceError where the contract does not let a changed file take back rows."""
+    if contract.write_disposition != "append" or contract.on_changed_file != "refuse" or not planned.removes_rows:
+        return
+    raise SourceError(
+        f"{planned.stamp.uri} is not the file that was loaded as version"
+        f" {planned.replaces.version if planned.replaces else 0}: {len(planned.gone)} of its chunks have other bytes"
+        " now; nothing was loaded",
+        hint='deliver changes as a new file, or set on_changed_file = "replace" in the contract',
+    )
 
 
 def _plan_new(

@@ -69,16 +69,18 @@ def _remove_replaced(tx: Transaction, load: Load) -> int:
     """Take out what the load replaces: everything, or (append) the rows of its files' older versions. Returns rows."""
     removed, gone = 0, []
     if load.kind is LoadKind.REPLACE:
-        removed = tx.run("delete_all", merge_shape(load.contract)).count
         gone = tx.run("chunks_of_other_loads", dataset=load.dataset, load_number=load.number).rows
     elif load.contract.write_disposition == "append":
         gone = tx.run("chunks_to_remove", dataset=load.dataset, load_number=load.number).rows
-        for row in gone:
-            start, end = origin_range(row["number"])
-            removed += tx.run("delete_origins", merge_shape(load.contract), origin_start=start, origin_end=end).count
-    for row in gone:
+    for row in gone:  # first, for it waits for a replay into the chunk; what that wrote is then seen and goes out too
         tx.run("chunk_drop", dataset=load.dataset, number=row["number"])
         drop_rejects(tx, load.dataset, row["number"])
+    shape = merge_shape(load.contract)
+    if load.kind is LoadKind.REPLACE:
+        return tx.run("delete_all", shape).count
+    for row in gone:
+        start, end = origin_range(row["number"])
+        removed += tx.run("delete_origins", shape, origin_start=start, origin_end=end).count
     return removed
 
 

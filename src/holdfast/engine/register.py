@@ -45,11 +45,13 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
     with database.transaction() as tx:
         lock = lock_dataset(tx, contract)
         seen = tuple((file.number, file.content_hash) for file in current_files(tx, contract.name))
-        if seen != plan.seen:
+        if seen != plan.seen or _written_meanwhile(tx, plan):
             return Registered(stale=True)
         ensure_target(tx, contract)
         if lock.next_load == 1:
             refuse_foreign_rows(tx, contract)
+        if _gave_up_replace_of_other_kind(tx, contract):
+            return Registered(stale=True)
         load = None
         if plan.to_register:
             _give_up_older_replaces(tx, plan, contract)
@@ -63,6 +65,13 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
         reach("plan.registered")
     reach("plan.committed")
     return Registered(load)
+
+
+def _written_meanwhile(tx: Transaction, plan: Plan) -> bool:
+    """Did a worker write a chunk the plan lets go unwritten? Locked, so that none does from here on."""
+    waiting = [chunk.number for file in plan.to_register for chunk in file.gone if chunk.state is not ChunkState.DONE]
+    states = [tx.run("lock_chunk", dataset=plan.contract.name, number=number).rows[0]["state"] for number in waiting]
+    return ChunkState.DONE in states
 
 
 def _budget(contract: Contract, plan: Plan, max_rejects: str | int | None) -> int | None:
@@ -84,16 +93,19 @@ def _add_load(tx: Transaction, lock: DatasetLock, plan: Plan, run_id: str, max_r
     )
     load = lock_load(tx, contract.name, number)
     if load.kind.lands:
+        tx.run("drop_landing", landing_shape(load))  # of a ledger that is gone
         tx.run("create_landing", landing_shape(load))
     return load
 
 
 def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile) -> None:
+    if file.replaces:
+        tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number, load_number=load.number)
+    for chunk in file.gone:
+        _let_go(tx, load, chunk)
     if file.cut is None or file.layout is None:
         return
     number = lock.take_file()
-    if file.replaces:
-        tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number)
     tx.run(
         "file_add",
         dataset=load.dataset,
@@ -106,8 +118,6 @@ def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile)
         modified=file.stamp.modified,
         layout=file.layout.to_json(),
     )
-    for chunk in file.gone:
-        _let_go(tx, load, chunk)
     _add_chunks(tx, lock, load, number, file)
 
 
@@ -128,7 +138,7 @@ def drop_rejects(tx: Transaction, dataset: str, chunk_number: int) -> None:
 def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int, file: PlannedFile) -> None:
     if file.cut is None:
         return
-    numbers = _numbers(tx, load.dataset, file.cut)
+    numbers = _numbers(tx, load.dataset, file.cut, bool(load.contract.primary_key))
     new = []
     for ordinal, planned in enumerate(file.cut.chunks):
         place: dict[str, Any] = {
@@ -161,7 +171,7 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
     tx.run_many("chunk_add", new)
 
 
-def _numbers(tx: Transaction, dataset: str, cut: CutFile) -> dict[int, int]:
+def _numbers(tx: Transaction, dataset: str, cut: CutFile, keyed: bool = True) -> dict[int, int]:
     """Numbers by place in the file, growing along it: kept chunks have theirs, changed ones fit in before them.
 
     What is missing (the file's end, and all that follows a gap that is full) is to get the dataset's next numbers.
@@ -175,7 +185,9 @@ def _numbers(tx: Transaction, dataset: str, cut: CutFile) -> dict[int, int]:
             continue
         below = tx.run("chunk_below", dataset=dataset, number=old.number).rows[0]["number"]
         if changed and below + len(changed) >= old.number:
-            break
+            if keyed:
+                break
+            changed = []  # without a key the order decides nothing: what is in the table keeps its number
         numbers |= {place: below + i for i, place in enumerate(changed, 1)} | {ordinal: old.number}
         changed = []
     return numbers
@@ -190,21 +202,36 @@ def _give_up_older_replaces(tx: Transaction, plan: Plan, contract: Contract) -> 
             abandon(tx, load)
 
 
+def _gave_up_replace_of_other_kind(tx: Transaction, contract: Contract) -> bool:
+    """A replace load that was under way when the contract turned to merge or append would empty the table later on."""
+    if contract.write_disposition == "replace":
+        return False
+    overtaken = [load for load in unfinished_loads(tx, contract.name) if load.kind is LoadKind.REPLACE]
+    for load in overtaken:
+        abandon(tx, load)
+    return bool(overtaken)
+
+
 def abandon(tx: Transaction, load: Load) -> None:
-    """Give a load up: its unfinished chunks are dropped, its landing table goes, what was visible stays."""
+    """Give a load up: its unfinished chunks are dropped, its landing table goes, what was visible stays.
+
+    The files it was about are not known then, and those it was to replace are current as before.
+    """
     for row in tx.run("load_chunks", dataset=load.dataset, load_number=load.number).rows:
         if row["state"] != ChunkState.DONE:
             tx.run("chunk_drop", dataset=load.dataset, number=row["number"])
             drop_rejects(tx, load.dataset, row["number"])
     if load.kind.lands:
         tx.run("drop_landing", landing_shape(load))
+    tx.run("files_give_up", dataset=load.dataset, load_number=load.number)
+    tx.run("files_give_back", dataset=load.dataset, load_number=load.number)
     set_load_status(tx, load, "abandoned")
 
 
 def _replace_older_files(tx: Transaction, dataset: str, load: Load) -> None:
     for file in current_files(tx, dataset):
         if file.load_number != load.number:
-            tx.run("file_replaced", dataset=dataset, number=file.number)
+            tx.run("file_replaced", dataset=dataset, number=file.number, load_number=load.number)
 
 
 def _reopen(tx: Transaction, contract: Contract, max_rejects: str | int | None, *, new: Load | None) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 import pyarrow as pa
 
 from holdfast.domain.chunk import ChunkState
-from holdfast.domain.contract import Contract, CsvFormat
+from holdfast.domain.contract import Column, Contract, CsvFormat
 from holdfast.domain.errors import SourceError
 from holdfast.domain.origin import ORIGIN_COLUMN, chunk_of
 from holdfast.domain.reject import Reject
-from holdfast.engine.commit import reject_columns
+from holdfast.engine.commit import RAW_CHARS_MAX, reject_columns
 from holdfast.engine.ledger import FileLayout
 from holdfast.engine.merge import Written, order_and_dedupe, write_merge
 from holdfast.parsing import csv
@@ -118,8 +118,15 @@ def _best_effort(raw: str, contract: Contract, layout: csv.Layout) -> list[str]:
         cells = next(reader, [])
     except python_csv.Error:
         cells = raw.split(form.delimiter)
-    places = [bound.place for bound in layout.columns]
-    return [cells[p] if p is not None and p < len(cells) else "" for p in places]
+    return [
+        _absent(bound.column) if bound.place is None else cells[bound.place] if bound.place < len(cells) else ""
+        for bound in layout.columns
+    ]
+
+
+def _absent(column: Column) -> str:
+    """What stands for a column the file does not have: read again, it is the default or NULL."""
+    return column.null_values[0] if column.null_values else column.default or ""
 
 
 def read_mended(text: Iterable[str], contract: Contract, name: str) -> list[Mended]:
@@ -151,7 +158,8 @@ def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
     return [
         Mended(row["origin"], _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]]))
         for row in open_rejects(database, contract.name)
-        if row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
+        if row["byte_length"] <= RAW_CHARS_MAX  # longer ones were kept cut
+        and row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
     ]
 
 

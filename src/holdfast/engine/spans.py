@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import xxhash
 
 from holdfast.domain.chunk import PlannedChunk, Span
-from holdfast.domain.contract import Contract
-from holdfast.domain.errors import SourceChanged
+from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract
+from holdfast.domain.errors import ContractError, SourceChanged
 from holdfast.engine.ledger import ChunkRow, FileLayout
 from holdfast.engine.reading import bound_layout, hash_bytes
 from holdfast.parsing import csv, records
@@ -81,6 +81,10 @@ class Cutter:
             digest.update(data)
             lines = records.count_lines(data, self.layout.newline, self.layout.encoding)
             if old:
+                if hash_bytes(data) != old.span_hash:
+                    raise SourceChanged(
+                        f"{self.uri} changed while it was planned; nothing was loaded", hint="run it again"
+                    )
                 kept[len(chunks)] = old
             chunks.append(PlannedChunk(span, hash_bytes(data), line, lines))
             line += lines
@@ -102,11 +106,8 @@ class Cutter:
             if self._record_end(data_start, place) == place:
                 return place
         end = self._record_end(data_start, target)
-        while self.contract.entity and end < self.layout.data_end:
-            following = self._record_end(end, end + 1)
-            if not self._same_entity(data_start, end, following):
-                break
-            end = following
+        if self.contract.entity and end < self.layout.data_end:
+            end = self._entity_end(data_start, end)
         return self.size_bytes if end >= self.layout.data_end else end
 
     def _record_end(self, start: int, at_least: int) -> int:
@@ -130,13 +131,27 @@ class Cutter:
                 return start + cut
             lookahead *= 4
 
-    def _same_entity(self, chunk_start: int, end: int, following: int) -> bool:
-        chunk = self._bytes(chunk_start, end)
-        before = csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding)
-        after = _read(self.handle, end, following)
+    def _entity_end(self, chunk_start: int, end: int) -> int:
+        """Where the entity of the last record before `end` stops. Raises ContractError where that is out of reach."""
         bound = bound_layout(self.contract, self.layout, self.uri)
-        keys = [csv.fields_of(record, bound, self.contract, self.contract.entity) for record in (before, after)]
-        return keys[0] is not None and keys[0] == keys[1]
+
+        def entity_of(record: bytes) -> list[str] | None:
+            return csv.fields_of(record, bound, self.contract, self.contract.entity)
+
+        chunk = self._bytes(chunk_start, end)
+        entity = entity_of(csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding))
+        while entity is not None and end < self.layout.data_end:
+            following = self._record_end(end, end + 1)
+            if entity_of(self._bytes(end, following)) != entity:
+                break
+            end = following
+            if end - chunk_start > 2 * CHUNK_BYTES_MAX:
+                raise ContractError(
+                    f"{self.uri}: the rows of entity {', '.join(entity)!r} go on for more than"
+                    f" {2 * CHUNK_BYTES_MAX:,} bytes, more than one transaction takes; nothing was loaded",
+                    hint="choose a finer entity in the contract, or leave it out",
+                )
+        return end
 
     def _candidates(self) -> dict[int, ChunkRow]:
         """Old chunks by the offset where their bytes stand in this version."""

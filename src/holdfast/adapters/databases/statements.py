@@ -100,7 +100,6 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]
         "staging": quote_table(shape.staging),
         "staging_index": quote(index_name(shape.staging, (ORIGIN_COLUMN,))),
         "columns": _listed(stored),
-        "s_columns": _listed(stored, "s."),
         "insert_columns": _listed((*stored, *stamp)),
         "insert_values": ", ".join([_listed(stored, "s."), *(now for _ in stamp)]),
         "key": _listed(shape.key),

@@ -66,6 +66,7 @@ CREATE TABLE {ops}file (
     modified VARCHAR(64) NOT NULL,
     layout TEXT NOT NULL,
     status VARCHAR(16) NOT NULL CHECK (status IN ('current', 'replaced')),
+    replaced_by INTEGER,
     registered_at {timestamp} NOT NULL,
     PRIMARY KEY (dataset, number)
 )

@@ -7,9 +7,6 @@ ON CONFLICT DO NOTHING
 -- Planners of one dataset stand in line here.
 SELECT name, table_name, next_load, next_file, next_chunk FROM {ops}dataset WHERE name = :dataset {for_update}
 
--- name: dataset_get
-SELECT name, table_name FROM {ops}dataset WHERE name = :dataset
-
 -- name: dataset_of_table
 SELECT name FROM {ops}dataset WHERE table_name = :table_name
 
@@ -35,7 +32,15 @@ VALUES
     (:dataset, :number, :load_number, :uri, :version, :content_hash, :size_bytes, :modified, :layout, 'current', {now})
 
 -- name: file_replaced
-UPDATE {ops}file SET status = 'replaced' WHERE dataset = :dataset AND number = :number
+-- By a load: which takes its rows out, or gives it back when it is given up.
+UPDATE {ops}file SET status = 'replaced', replaced_by = :load_number WHERE dataset = :dataset AND number = :number
+
+-- name: files_give_back
+UPDATE {ops}file SET status = 'current', replaced_by = NULL
+WHERE dataset = :dataset AND replaced_by = :load_number
+
+-- name: files_give_up
+UPDATE {ops}file SET status = 'replaced' WHERE dataset = :dataset AND load_number = :load_number
 
 -- name: chunks_of_file
 SELECT number, load_number, ordinal, span_start, span_end, span_hash, first_line, lines, state, epoch
@@ -99,10 +104,6 @@ WHERE dataset = :dataset AND number = :number AND status IN ('open', 'stopped')
 SELECT number, kind, status, rejects_max, contract, error FROM {ops}load
 WHERE dataset = :dataset AND status IN ('open', 'stopped') ORDER BY number
 
--- name: load_latest_replace
-SELECT number, status FROM {ops}load
-WHERE dataset = :dataset AND kind = 'replace' AND status <> 'abandoned' ORDER BY number DESC LIMIT 1
-
 -- name: chunks_retry_failed
 -- A failed chunk gets one more try per start of a load; its count of crashes stays near the limit.
 UPDATE {ops}chunk SET state = 'ready', worker = NULL, error = NULL, crashes = CASE WHEN crashes > 2 THEN 2 ELSE crashes END
@@ -148,7 +149,8 @@ ORDER BY number
 SELECT c.number FROM {ops}chunk AS c
 JOIN {ops}file AS f ON f.dataset = c.dataset AND f.number = c.file_number
 WHERE c.dataset = :dataset AND c.state = 'done' AND f.status = 'replaced'
-  AND f.uri IN (SELECT uri FROM {ops}file WHERE dataset = :dataset AND load_number = :load_number)
+  AND (f.replaced_by = :load_number
+       OR f.uri IN (SELECT uri FROM {ops}file WHERE dataset = :dataset AND load_number = :load_number))
 ORDER BY c.number
 
 -- name: chunks_of_other_loads
