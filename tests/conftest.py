@@ -10,11 +10,16 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 from psycopg import sql
 
 from holdfast.adapters.databases import connect
 from holdfast.ports.database import Database
 from tests.support.postgres_server import PostgresServer
+
+settings.register_profile("ci", derandomize=True)  # there, a failure must be the change's; elsewhere, look further
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 ENGINES = ("sqlite", "postgres")
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
