@@ -54,6 +54,7 @@ def kill_and_finish(project: UsageProject, point: str, calm_contents: Contents, 
         assert code == -signal.SIGKILL, f"{point} was never reached\n{out}\n{err}"
     else:
         assert code in (0, 1), f"exit {code}\n{out}\n{err}"
+        assert project.workers_left(), f"no worker was killed at {point}\n{err}"
     project.load_until_done()
     project.check_accounts()
     assert _values(project.contents()) == calm_contents

@@ -70,7 +70,7 @@ def test_the_answer_to_commit_is_lost(happened: bool, nth: int, postgres_url: st
     target = psycopg.conninfo.conninfo_to_dict(postgres_url)
     with Proxy(int(target["port"] or 5432)) as proxy:
         url = f"postgresql://{target.get('user')}@127.0.0.1:{proxy.port}/{target['dbname']}"
-        project = project_on(url, tmp_path, rows=6_000)
+        project = project_on(url, tmp_path, rows=12_000)
         with project.start("load", "usage", "--json") as load:
             wait_for_progress(load, UsageProjectView(project, postgres_url), nth // 3)
             if happened:
@@ -78,6 +78,7 @@ def test_the_answer_to_commit_is_lost(happened: bool, nth: int, postgres_url: st
             else:
                 proxy.cut_before(b"COMMIT")
             assert load.wait(deadline_s=120) == 0, load.stderr
+        assert proxy.cut_made.is_set(), "the load ended before the cut"
         project.url = postgres_url
         project.check_accounts()
 

@@ -16,21 +16,30 @@ KILLS = 13  # per engine and number of workers: 52 in all
 @pytest.mark.parametrize("workers", ["1", "4"])
 def test_random_kills(workers: str, database_url: str, tmp_path: Path) -> None:
     moments = random.Random(f"{workers} {database_url.partition(':')[0]}")
-    kills, number = 0, 0
+    kills, number, at_work = 0, 0, 0
     while kills < KILLS:
         number += 1
         url = database_url if number == 1 else f"sqlite:///{tmp_path}/{number}.db"
-        project = UsageProject(tmp_path / f"project{number}", url, rows=20_000, chunk_bytes=16_384)
+        project = UsageProject(tmp_path / f"project{number}", url, rows=40_000, chunk_bytes=16_384)
         kills += _kill_until_done(project, workers, moments, KILLS - kills)
+        at_work += project.workers_left()
         project.load_until_done("--workers", workers)
         project.check_accounts()
+    assert at_work > 0, "every kill came before or after the work"
 
 
 def _kill_until_done(project: UsageProject, workers: str, moments: random.Random, most: int) -> int:
+    """Each kill comes at a random moment after the load has begun to write, so that it interrupts work."""
     kills = 0
     while kills < most:
+        done = project.chunks_done()
         with project.start("load", "usage", "--workers", workers) as load:
-            time.sleep(moments.uniform(0.5, 2.0))
+            load.wait_until(
+                lambda before=done, started=load: started.exit_code is not None or project.chunks_done() > before,
+                deadline_s=60,
+                what="progress",
+            )
+            time.sleep(moments.uniform(0.0, 0.25))
             if load.exit_code == 0:
                 return kills
             load.kill()
@@ -41,18 +50,13 @@ def _kill_until_done(project: UsageProject, workers: str, moments: random.Random
 def test_append_with_exact_duplicates_after_ten_kills(database_url: str, tmp_path: Path) -> None:
     """No key protects these rows: the ledger alone decides that each is there once."""
     project = UsageProject(
-        tmp_path / "project", database_url, rows=20_000, chunk_bytes=16_384, disposition="append", bad=0.0
+        tmp_path / "project", database_url, rows=150_000, chunk_bytes=16_384, disposition="append", bad=0.0
     )
     text = project.file.read_text(encoding="utf-8")
     line = text.splitlines(keepends=True)[1]
     project.file.write_text(text + line * 19, encoding="utf-8")
     project.truth["rows"] += 19
-    moments, kills = random.Random(7), 0
-    while kills < 10:
-        with project.start("load", "usage") as load:
-            time.sleep(moments.uniform(0.4, 1.1))
-            if load.exit_code is None:
-                load.kill()
-            kills += 1
+    assert _kill_until_done(project, "1", random.Random(7), 10) == 10
+    assert project.workers_left() > 0, "every kill came before or after the work"
     project.load_until_done()
     project.check_accounts()

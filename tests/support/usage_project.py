@@ -119,6 +119,19 @@ class UsageProject:
     def ops(self, table: str) -> str:
         return f"ops_{table}" if self.url.startswith("sqlite") else f"ops.{table}"
 
+    def workers_left(self) -> int:
+        """Workers that went without signing off: each was killed while it worked."""
+        try:
+            return int(self.query(f"SELECT COUNT(*) AS n FROM {self.ops('worker')}")[0]["n"])
+        except holdfast.HoldfastError:
+            return 0  # killed before there was a ledger
+
+    def chunks_done(self) -> int:
+        try:
+            return int(self.query(f"SELECT COUNT(*) AS n FROM {self.ops('chunk')} WHERE state = 'done'")[0]["n"])
+        except holdfast.HoldfastError:
+            return 0  # no ledger yet
+
     def check_accounts(self) -> None:
         """The ledger and the table against the file's truth: nothing lost, twice or unexplained."""
         chunk = self.ops("chunk")
