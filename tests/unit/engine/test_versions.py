@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import holdfast
 from holdfast.domain.contract import contract_from
+from holdfast.domain.errors import ContractError
 from holdfast.domain.origin import CHUNK_STEP
 
 CONTRACT = contract_from(
@@ -98,3 +99,10 @@ def test_only_the_changed_chunk_is_read_again(tmp_path: Path, edit: int) -> None
         report = project.load(CONTRACT, []).report
     assert report.counts.updated == 1
     assert report.counts.read < 20
+
+
+def test_text_cannot_be_a_sequence() -> None:
+    """Databases order text by their collation, the parser by bytes: the winner would depend on where a file was cut."""
+    columns = [{"name": "key", "type": "int"}, {"name": "version", "type": "string(9)"}]
+    with pytest.raises(ContractError, match="sequence 'version' is text"):
+        contract_from({"name": "c", "table": "c", "primary_key": "key", "sequence": "version", "columns": columns})
