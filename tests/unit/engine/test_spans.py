@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, contract_from
-from holdfast.engine.ledger import FileLayout
+from holdfast.domain.errors import SourceChanged
+from holdfast.engine.ledger import ChunkRow, FileLayout
 from holdfast.engine.reading import hash_bytes
 from holdfast.engine.spans import CutFile, Cutter
 from holdfast.parsing import csv
@@ -82,3 +85,24 @@ def test_rows_of_one_entity_stay_together(groups: list[tuple[str, int]]) -> None
         before = data[: chunk.span.end].splitlines()[-1].partition(b",")[0]
         after = data[chunk.span.end :].partition(b",")[0]
         assert before != after
+
+
+def test_a_file_that_changes_while_it_is_planned_is_refused() -> None:
+    """P8: an old chunk was recognised by its bytes, and by the time the version is pinned they are others."""
+    old = HEADER + b"a,1\n" * 40
+    older = [
+        ChunkRow(100 * (i + 1), i, c.span, c.span_hash, c.first_line, c.lines, ChunkState.DONE)
+        for i, c in enumerate(cut(old, contract()).chunks)
+    ]
+
+    class Rewritten(Bytes):
+        reads = 0
+
+        def read(self, start: int, end: int) -> bytes:
+            self.reads += 1
+            data = super().read(start, end)
+            return data if self.reads <= len(older) else data.replace(b"a,1", b"a,2")
+
+    layout = FileLayout(("group", "text"), "lf", "utf-8", len(HEADER), len(old))
+    with pytest.raises(SourceChanged, match="changed while it was planned"):
+        Cutter(Rewritten(old), len(old), layout, contract(), "c.csv", older).cut()
