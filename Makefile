@@ -27,8 +27,8 @@ check: setup ## style, types, layers and size limits
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tools.limits
 
-bench: setup ## measure loads of ROWS rows, write docs/benchmarks.md (make bench ROWS=20000000)
-	@$(PYTHON) -m bench.load --rows $(ROWS) --write docs/benchmarks.md
+bench: setup ## measure loads of ROWS rows, write docs/benchmarks.md (make bench ROWS=20000000 JOBS=peers,kill)
+	@$(PYTHON) -m bench --rows $(ROWS) $(if $(JOBS),--only $(JOBS))
 
 crash: setup ## only the tests that kill
 	@$(PYTHON) -m pytest --numprocesses auto --dist worksteal tests/crash

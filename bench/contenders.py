@@ -1,118 +1,144 @@
-"""What Holdfast is measured against: the engine's own bulk loader into the very table Holdfast would make.
+"""Holdfast, and the engines' own bulk loaders as their documentation has them.
 
-The loader's table has the contract's columns, key, CHECKs and indexes, made by Holdfast's own DDL; it lacks what only
-Holdfast fills, `_origin` and `processed_at`. Each loader is one process that reads the same file.
+Each loader reads the same file into the table that its name says. `\\copy` and `.import` check the types, the key and
+the CHECKs of the table and nothing else; they load all of the file or nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import shlex
 from pathlib import Path
-from typing import Protocol
 
-import psycopg
-import sqlalchemy as sa
+from bench.load import HOLDFAST, Command, Contender, Ground
+from bench.place import SCRIPTS, TABLE, Mariadb
+from bench.tools import environment, program
+from bench.variants import cut_in_two
 
-import holdfast
-from bench.measure import Measured, measure
-from holdfast.engine.target import target_definition
-
-HOLDFAST_COLUMNS = ("_origin", "processed_at")
-FILE = "data/usage.csv"
+DATESTYLE = "--command=SET datestyle = 'ISO, DMY'"  # reads 31/12/2024, and 2024-12-31 as well
+ADD_KEY = f"ALTER TABLE {TABLE} ADD PRIMARY KEY (date, bill_id)"
 
 
-class Place(Protocol):
-    """An engine to load into. Each call makes, loads and drops a database of its own."""
+def holdfast(workers: int, engine: str = "postgres") -> Contender:
+    def command(ground: Ground) -> Command:
+        words = ["load", ground.data.dataset, str(ground.data.file), "--workers", str(workers), "--db", ground.url]
+        return Command([HOLDFAST, *words], cwd=ground.stage.project)
 
-    @property
-    def title(self) -> str: ...
-
-    def theirs(self) -> Measured: ...
-
-    def ours(self, command: list[str | Path]) -> Measured:
-        """Measure `command`, with `--db` and a fresh database added."""
-        ...
-
-
-def make_table(url: str, contract: holdfast.Contract) -> None:
-    """The contract's table without the columns a plain loader cannot fill."""
-    wanted = target_definition(contract)
-    columns = tuple(column for column in wanted.columns if column.name not in HOLDFAST_COLUMNS)
-    database = holdfast.connect(url)
-    try:
-        with database.transaction() as tx:
-            tx.create_table(replace(wanted, columns=columns))
-    finally:
-        database.close()
+    return Contender(
+        name=f"holdfast load, {workers} worker{'s' if workers > 1 else ''}{' (SQLite)' if engine == 'sqlite' else ''}",
+        engine=engine,
+        how="as it comes; the time is the whole command's, with planning, hashing and counting the table",
+        command=command,
+        key=None,
+        upserts=True,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Sqlite:
-    """`sqlite3 .import` as it comes: one transaction, rollback journal, synchronous=FULL."""
-
-    project: Path
-    contract: holdfast.Contract
-    title: str = "SQLite"
-
-    def theirs(self) -> Measured:
-        with self._fresh() as file:
-            make_table(f"sqlite:///{file}", self.contract)
-            with sa.create_engine(f"sqlite:///{file}").connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
-            return measure(["sqlite3", file, f".import --csv --skip 1 {FILE} {self.contract.table}"], self.project)
-
-    def ours(self, command: list[str | Path]) -> Measured:
-        with self._fresh() as file:
-            return measure([*command, "--db", f"sqlite:///{file}"], self.project)
-
-    @contextmanager
-    def _fresh(self) -> Iterator[Path]:
-        file = self.project / "bench.db"
-        try:
-            yield file
-        finally:
-            for end in ("", "-wal", "-shm"):
-                file.with_name(file.name + end).unlink(missing_ok=True)
+def _copy(file: Path) -> str:
+    quoted = str(file).replace("'", "''")
+    return rf"--command=\copy {TABLE} FROM '{quoted}' WITH (FORMAT csv, HEADER true)"
 
 
-@dataclass(frozen=True, slots=True)
-class Postgres:
-    """`psql \\copy` from the client, as one statement and one transaction."""
-
-    project: Path
-    contract: holdfast.Contract
-    fresh: Callable[[], str]
-    server_pid: int | None
-    title: str = "PostgreSQL"
-
-    def theirs(self) -> Measured:
-        url = self.fresh()
-        make_table(url, self.contract)
-        steps = ["SET datestyle = 'ISO, DMY'", rf"\copy {self.contract.table} FROM {FILE} CSV HEADER"]
-        command = ["psql", url, "--no-psqlrc", "--quiet", *[f"--command={step}" for step in steps]]
-        return measure(command, self.project, self.server_pid)
-
-    def ours(self, command: list[str | Path]) -> Measured:
-        return measure([*command, "--db", self.fresh()], self.project, self.server_pid)
+def _psql(url: str, *commands: str) -> list[str | Path]:
+    quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    return [program("psql"), url, *quiet, *commands]
 
 
-@contextmanager
-def postgres_databases(url: str) -> Iterator[tuple[Callable[[], str], int | None]]:
-    """A maker of fresh databases, each dropping the one before it, and the server's process where it is near."""
-    name = "holdfast_bench"
-    with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute("SELECT inet_server_addr() IS NOT DISTINCT FROM inet_client_addr()").fetchone()
-        found = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone() if row and row[0] else None
+def _copy_one(ground: Ground) -> Command:
+    return Command(_psql(ground.url, DATESTYLE, _copy(ground.data.file)))
 
-        def fresh_database() -> str:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-            connection.execute(f"CREATE DATABASE {name}".encode())
-            connection.execute("CHECKPOINT")  # no contender writes what the one before left
-            return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
 
-        try:
-            yield fresh_database, int(str(found[0]).split("\n", 1)[0]) if found else None
-        finally:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+def _copy_two(ground: Ground) -> Command:
+    halves = cut_in_two(ground.data.file) if ground.data.rows else [ground.data.file] * 2
+    one, two = (shlex.join(map(str, _psql(ground.url, DATESTYLE, _copy(half)))) for half in halves)
+    return Command(["sh", "-c", f"{one} & first=$!; {two}; second=$?; wait $first && exit $second"])
+
+
+def _copy_then_key(ground: Ground) -> Command:
+    return Command(_psql(ground.url, DATESTYLE, _copy(ground.data.file), f"--command={ADD_KEY}"))
+
+
+COPY_KEYED = Contender(
+    "psql \\copy, keyed table",
+    "postgres",
+    "one statement into the contract's table: same key, same CHECKs, without `_origin` and `processed_at`",
+    _copy_one,
+    tool="psql",
+)
+COPY_TWO = Contender(
+    "two psql \\copy at once, keyed table",
+    "postgres",
+    "the file cut in two at a line end beforehand, each half by its own process and transaction",
+    _copy_two,
+    tool="psql",
+)
+COPY_KEYLESS = Contender(
+    "psql \\copy, no key",
+    "postgres",
+    "the same table without a key: what COPY costs by itself; nothing keeps a row from standing twice",
+    _copy_one,
+    key="keyless",
+    tool="psql",
+)
+COPY_THEN_KEY = Contender(
+    "psql \\copy, key added afterwards",
+    "postgres",
+    'as the PostgreSQL manual recommends under "Populating a Database": the table without a key, then ALTER TABLE ADD'
+    " PRIMARY KEY; for an empty table only, and with one duplicate it fails at the end",
+    _copy_then_key,
+    key="keyless",
+    tool="psql",
+)
+
+
+def _import(ground: Ground) -> Command:
+    return Command([program("sqlite3"), _file(ground), f".import --csv --skip 1 '{ground.data.file}' {TABLE}"])
+
+
+def _file(ground: Ground) -> str:
+    return ground.url.removeprefix("sqlite:///")
+
+
+SQLITE_IMPORT = Contender(
+    "sqlite3 .import, keyed table",
+    "sqlite",
+    "the shell as it comes: one transaction, rollback journal, synchronous=FULL; dates stay the text of the file",
+    _import,
+    tool="sqlite3",
+)
+
+
+def _duckdb(ground: Ground) -> Command:
+    date_format = "%Y-%m-%d" if ground.data.dataset == "usage_iso" else "%d/%m/%Y"
+    statement = f"COPY {TABLE} FROM '{ground.data.file}' (FORMAT csv, HEADER true, dateformat '{date_format}')"
+    return Command([environment("duckdb"), SCRIPTS / "duckdb_query.py", ground.url, statement])
+
+
+DUCKDB_OWN = Contender(
+    "DuckDB, its own file",
+    "duckdb",
+    "for comparison: COPY ... FROM of the file into a keyed table of DuckDB itself, an engine for analysis",
+    _duckdb,
+    tool="duckdb",
+)
+
+
+def _load_data(ground: Ground) -> Command:
+    date = "STR_TO_DATE(@day, '%d/%m/%Y')" if ground.data.dataset == "usage" else "@day"
+    statement = (
+        f"LOAD DATA LOCAL INFILE '{ground.data.file}' INTO TABLE {TABLE} CHARACTER SET utf8mb4 FIELDS TERMINATED BY ','"
+        " OPTIONALLY ENCLOSED BY '\"' ESCAPED BY '' LINES TERMINATED BY '\\n' IGNORE 1 LINES"
+        f" (@day, bill_id, currency, name, product1_revenue, product2_revenue) SET date = {date}"
+    )
+    client = [program("mariadb"), "--host=127.0.0.1", "--user=root", "--local-infile=1", Mariadb.name]
+    return Command([*client, "--execute", statement])
+
+
+MARIADB_LOAD_DATA = Contender(
+    "MariaDB LOAD DATA LOCAL INFILE",
+    "mariadb",
+    "for comparison: one statement into a keyed InnoDB table of a local server with its own settings",
+    _load_data,
+    tool="mariadb",
+)
+
+POSTGRES_OWN = [COPY_KEYED, COPY_TWO, COPY_KEYLESS, COPY_THEN_KEY]

@@ -28,6 +28,10 @@ HARD_NAMES = ('"Levi, Cohen & Co"', '"The ""Old"" Mill"', '"Line one\nline two"'
 HARD_NAME_SHARE = 0.02
 BLOCK_ROWS = 500_000
 FIRST_DAY = np.datetime64("2024-01-01")
+FIRST_BILL = 4_000_000_000
+BILL_STEP = 6007
+CENTS1_MAX = 9_999_999
+DATE, ISO_DATE = "%d/%m/%Y", "%Y-%m-%d"
 
 Fields = tuple[str, str, str, str, str, str]
 BROKEN: dict[str, Callable[..., str]] = {
@@ -69,15 +73,23 @@ def make_usage(  # each argument is one property of the file
     days: int = 365,
     crlf: bool = False,
     plain_names: bool = False,
+    changed: float = 0.0,
+    first_bill: int = FIRST_BILL,
+    date_format: str = DATE,
 ) -> dict[str, Any]:
     """Write the CSV to `path` and its truth to `path`.truth.json; give the truth back.
 
     `dup` is the share of rows that repeat an earlier row's key with other values, `bad` the share that break the
-    contract. `order` is "random" or "sorted" (by date, then bill).
+    contract. `order` is "random" or "sorted" (by date, then bill). `changed` is the share of rows, evenly spread, whose
+    first amount is another than without it; all else stays. Another `first_bill` within `BILL_STEP` gives other keys
+    that lie between the first ones.
     """
     made = _draw(np.random.default_rng(seed), rows, order, dup, bad, days, plain_names)
+    if changed:
+        made.cents1[:: round(1 / changed)] %= CENTS1_MAX
+        made.cents1[:: round(1 / changed)] += 1
     with Path(path).open("wb") as out:
-        _write(out, made, days, "\r\n" if crlf else "\n")
+        _write(out, made, days, "\r\n" if crlf else "\n", first_bill, date_format)
     truth = _truth(made)
     Path(f"{path}.truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return truth
@@ -107,15 +119,15 @@ def _draw(
     return _Rows(
         key=key,
         currency_name=currency * np.uint8(len(PLAIN_NAMES + HARD_NAMES)) + name,
-        cents1=rng.integers(1, 10_000_000, rows, dtype=np.int32),
+        cents1=rng.integers(1, CENTS1_MAX + 1, rows, dtype=np.int32),
         cents2=rng.integers(1, 5_000_000, rows, dtype=np.int32),
         broken=broken,
     )
 
 
-def _write(out: BinaryIO, made: _Rows, days: int, line_end: str) -> None:
+def _write(out: BinaryIO, made: _Rows, days: int, line_end: str, first_bill: int, date_format: str) -> None:
     """Write header and rows. The separators are part of the looked-up texts, so one join makes a whole line."""
-    dates = pc.strftime(pa.array(FIRST_DAY + np.arange(days), pa.date32()), format="%d/%m/%Y,")
+    dates = pc.strftime(pa.array(FIRST_DAY + np.arange(days), pa.date32()), format=f"{date_format},")
     middles = pa.array([f",{c},{n}," for c in CURRENCIES for n in PLAIN_NAMES + HARD_NAMES])
     cents = pa.array([f".{part:02}," for part in range(100)])
     cents_last = pa.array([f".{part:02}{line_end}" for part in range(100)])
@@ -125,7 +137,7 @@ def _write(out: BinaryIO, made: _Rows, days: int, line_end: str) -> None:
         bill, day = np.divmod(made.key[part], days)
         lines = pc.binary_join_element_wise(
             dates.take(pa.array(day)),
-            pa.array(4_000_000_000 + bill.astype(np.int64) * 6007).cast(pa.string()),
+            pa.array(first_bill + bill.astype(np.int64) * BILL_STEP).cast(pa.string()),
             middles.take(pa.array(made.currency_name[part])),
             *_money(made.cents1[part], cents),
             *_money(made.cents2[part], cents_last),

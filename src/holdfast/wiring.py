@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.adapters.databases import connect
-from holdfast.adapters.executors.local import LocalExecutor
 from holdfast.adapters.sources.files import LocalFiles
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, Interrupted, SourceError, WorkerFailed
 from holdfast.engine import loading
-from holdfast.engine import replay as replaying
 from holdfast.engine.claims import Claimant
 from holdfast.engine.heartbeat import Heartbeat
 from holdfast.engine.loading import LoadReport
@@ -28,13 +26,16 @@ from holdfast.engine.migrate import upgrade
 from holdfast.engine.place import this_process
 from holdfast.engine.planner import Plan, make_plan
 from holdfast.engine.recovery import keep_trying
-from holdfast.engine.replay import ReplayReport
 from holdfast.engine.runs import done_run_of_key, recorded_run
 from holdfast.engine.stopping import StopRequest, stop_on_signals
-from holdfast.engine.worker import Worker
 from holdfast.observe import log
 from holdfast.ports.database import Database, Row
 from holdfast.ports.executor import WorkerError
+
+if TYPE_CHECKING:
+    from holdfast.engine.replay import Mended, ReplayReport
+
+# What only some commands or an actual load need is imported by them: a known file shall be recognised at once.
 
 T = TypeVar("T")
 PROGRESS_EVERY_S = 0.5
@@ -52,6 +53,7 @@ class Settings:
     lease_s: float = 15.0
     heartbeat_s: float = 5.0
     retry_for_s: float = 300.0
+    landing_rows_min: int | None = None  # None: as the engine says
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ class Project:
 
     def plan(self, contract: Contract, sources: list[str]) -> Plan:
         """What a load would do. Writes nothing."""
-        return make_plan(self.database, self.source, contract, sources or contract.source)
+        patterns = sources or contract.source
+        rows_min = self.settings.landing_rows_min
+        return make_plan(self.database, self.source, contract, patterns, landing_rows_min=rows_min)
 
     def chunks_waiting(self, dataset: str) -> int:
         """How many chunks of earlier plans are still to do."""
@@ -128,6 +132,7 @@ class Project:
                     sources or contract.source,
                     run_id=run.id,
                     max_rejects=max_rejects,
+                    landing_rows_min=self.settings.landing_rows_min,
                 ),
                 "planning",
             )
@@ -158,6 +163,8 @@ class Project:
 
     def replay(self, contract: Contract, mended: Path | None) -> tuple[str, ReplayReport]:
         """Load rejects again: from a mended export, or as they are (after the contract was mended)."""
+        from holdfast.engine import replay as replaying
+
         with recorded_run(self.database, contract.name, "replay") as run:
             if mended is None:
                 records = replaying.raw_as_mended(self.database, contract)
@@ -181,11 +188,13 @@ class Project:
         if self.settings.workers == 1:
             error = self._guarded(contract.name, run_id, stop, lone=True)
         else:
+            from holdfast.adapters.executors.local import LocalExecutor
+
             task = json.dumps({"settings": asdict(self.settings), "dataset": contract.name, "run_id": run_id})
             errors = LocalExecutor(self.settings.grace_s).run(
                 run_worker,
                 task,
-                workers=self.settings.workers,
+                workers=min(self.settings.workers, max(1, self.chunks_waiting(contract.name))),
                 is_wanted=lambda: loading.first_unfinished(self.database, contract.name) is not None,
                 is_stopping=lambda: bool(stop),
             )
@@ -204,6 +213,8 @@ class Project:
 
     def run_worker_loop(self, dataset: str, run_id: str, is_stopping: Callable[[], bool], *, lone: bool) -> None:
         """One worker in this process, with a lease of its own."""
+        from holdfast.engine.worker import Worker
+
         claimant = Claimant(self.database, uuid.uuid4().hex, run_id, this_process(), self.settings.lease_s)
         worker = Worker(
             self.database,
@@ -249,7 +260,9 @@ class Project:
             thread.join(timeout=PROGRESS_EVERY_S * 4)
 
 
-def _read_mended(path: Path, contract: Contract) -> list[replaying.Mended]:
+def _read_mended(path: Path, contract: Contract) -> list[Mended]:
+    from holdfast.engine import replay as replaying
+
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return replaying.read_mended(file, contract, str(path))

@@ -93,3 +93,30 @@ def test_an_entity_stays_in_one_chunk(sqlite_url: str, tmp_path: Path) -> None:
     places = {(row["customer"], chunk_of(row["_origin"])) for row in rows}
     assert len(rows) == sum(sizes.values())
     assert len(places) == len(sizes), "one chunk each"
+
+
+@pytest.mark.parametrize("disposition", ["append", "replace"])
+def test_rows_that_a_ledger_which_is_gone_left_waiting_are_not_published(
+    database_url: str, tmp_path: Path, disposition: str
+) -> None:
+    """The new ledger counts from one again, so its first load waits in a table of the same name."""
+    project = ItemsProject(tmp_path / "project", database_url, disposition, top='publish = "load"')
+    project.write(HEADER + items(1, 20))
+    code, _, err = project.run("load", "items", HOLDFAST_FAULT="publish.begun:1=kill")
+    assert code == -signal.SIGKILL, err
+    forget(project)
+    assert [name for name in tables(project) if "landing" in name]
+    project.write(HEADER + items(21, 40))
+    project.load()
+    assert project.rows() == as_rows(items(21, 40))
+    project.check_balance()
+    assert not [name for name in tables(project) if "landing" in name]
+
+
+def forget(project: ItemsProject) -> None:
+    """Drop the ledger."""
+    if project.url.startswith("sqlite"):
+        found = project.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'ops_%'")
+        project.execute(*(f"DROP TABLE {row['name']}" for row in found))
+    else:
+        project.execute("DROP SCHEMA ops CASCADE")

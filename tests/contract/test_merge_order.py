@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import Deadlock
-from holdfast.domain.origin import origin_of
-from holdfast.engine.merge import Written, order_and_dedupe, with_origins, write_direct, write_merge
+from holdfast.domain.origin import ROW_COLUMN, origin_of
+from holdfast.engine.merge import Written, write_direct, write_merge
+from holdfast.engine.ordering import order_and_dedupe, with_origins
 from holdfast.engine.target import ensure_target
 from holdfast.ports.database import Database
 
@@ -56,7 +57,7 @@ def write(database: Database, of: Contract, number: int, chunk: list[Delivered],
     }
     if of.sequence:
         columns[of.sequence] = pa.array([row.sequence for row in chunk], pa.int32())
-    table = pa.table({**columns, "row": pa.array(range(len(chunk)), pa.int32())})
+    table = pa.table({**columns, ROW_COLUMN: pa.array(range(len(chunk)), pa.int32())})
     ready, superseded = order_and_dedupe(with_origins(table, number), of)
     with database.transaction() as tx:
         written = (write_direct(tx, of, ready) if direct else None) or write_merge(tx, of, ready)

@@ -27,8 +27,9 @@ TARGET = TableDefinition(
     ),
     ("k",),
 )
-SHAPE = MergeShape("target", "target_staging", ("k", "v", "seq"), ("k",), "seq", "seen")
+SHAPE = MergeShape("target", "target_staging", ("k", "v", "seq"), ("k",), "seq", "seen", "target_landing")
 TEXT_BINDS = re.compile(r"(?<![:\w\\]):(\w+)")
+COMPARED = ("drop_beaten", "staged_fates", "insert_staged", "update_staged", "advance_staged")
 MADE_BY_UPGRADE = {name for names in MIGRATIONS.values() for name in names} | {"ledger_schema"}
 
 
@@ -76,14 +77,18 @@ def test_every_statement_runs_twice(database: Database) -> None:
 
 
 def run_on_a_stage(tx: Transaction, name: str, text: str) -> None:
-    stage = "create_landing" if name == "drop_landing" else "create_staging"
     with suppress(_Undo), tx.transaction() as savepoint:
-        if name not in ("create_staging", "create_landing"):
-            savepoint.run(stage, SHAPE)
-        binds = {bind: value_of(bind) for bind in TEXT_BINDS.findall(escape_quoted(text))}
+        if not name.startswith("create_landing"):
+            savepoint.run("create_landing", SHAPE)
+        if name == "rename_landing":
+            savepoint.run("drop_target", SHAPE)
+        elif name in COMPARED:
+            savepoint.run("stage_differing", SHAPE)
+        elif name not in ("create_staging", "stage_differing", "stage_all"):
+            savepoint.run("create_staging", SHAPE)
+        filled = fill(text, shape_fills(SHAPE, now="", distinct=""))
+        binds = {bind: value_of(bind) for bind in TEXT_BINDS.findall(escape_quoted(filled))}
         savepoint.run(name, SHAPE, **binds)
-        if name not in ("drop_staging", "drop_landing"):
-            savepoint.run("drop_landing" if name == "create_landing" else "drop_staging", SHAPE)
         raise _Undo
 
 
@@ -125,12 +130,12 @@ def test_a_landing_table_stays(database: Database) -> None:
     with database.transaction() as tx:
         tx.create_table(TARGET)
         tx.run("create_landing", SHAPE)
-        tx.copy_in(SHAPE.staging, rows((1, "a", 1, 1), (1, "b", 1, 2)))
+        tx.copy_in(SHAPE.landing, rows((1, "a", 1, 1), (1, "b", 1, 2)))
     with database.transaction() as tx:
-        assert tx.query("SELECT COUNT(*) AS n FROM target_staging") == [{"n": 2}]
+        assert tx.query("SELECT COUNT(*) AS n FROM target_landing") == [{"n": 2}]
         tx.run("drop_landing", SHAPE)
         tx.run("drop_landing", SHAPE)
-        assert tx.reflect(SHAPE.staging) is None
+        assert tx.reflect(SHAPE.landing) is None
 
 
 def test_run_many_runs_once_for_every_row(database: Database) -> None:

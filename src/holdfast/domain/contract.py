@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from holdfast.domain.errors import ContractError
-from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
 from holdfast.domain.types import INT_RANGES, ColumnType, Kind, parse_type
 
 
@@ -157,8 +157,9 @@ class Contract(_Strict):
 def _name_problems(contract: Contract) -> list[str]:
     names = [name.lower() for name in contract.column_names]
     problems = [f"column {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    reserved = {ORIGIN_COLUMN, *([contract.processed_at.lower()] if contract.processed_at else [])}
-    problems += [f"column name {name!r} is taken by Holdfast" for name in sorted(reserved & set(names))]
+    stamp = [contract.processed_at.lower()] if contract.processed_at else []
+    reserved = {name for name in (*names, *stamp) if name == ORIGIN_COLUMN or name.startswith(RESERVED_PREFIX)}
+    problems += [f"column name {name!r} is taken by Holdfast" for name in sorted(reserved | set(stamp) & set(names))]
     used = {
         "primary_key": contract.primary_key,
         "entity": contract.entity,

@@ -80,7 +80,10 @@ class DriftRefused(HoldfastError):
 
 
 class RejectBudgetExceeded(HoldfastError):
+    """`allowed`: the budget that was exceeded, in rows, where one commit exceeded it."""
+
     exit_code = 3
+    allowed: int | None = None
 
 
 class SourceChanged(HoldfastError):

@@ -12,6 +12,8 @@ CHUNK_STEP = 100
 ROW_BITS = 24
 ROWS_MAX = 1 << ROW_BITS
 ORIGIN_COLUMN = "_origin"
+RESERVED_PREFIX = "_holdfast_"  # columns that go along with rows, and never reach a table
+ROW_COLUMN = f"{RESERVED_PREFIX}row"  # a parsed row's number in its chunk
 
 
 def origin_of(chunk: int, row: int) -> int:

@@ -46,7 +46,8 @@ class TableDefinition:
 class MergeShape:
     """The names a merge statement is made of. `columns` are all data columns (key included), without `_origin`.
 
-    `staging` is the table the chunk's rows wait in. `sequence` and `processed_at` may be absent.
+    `staging` is the table rows wait in for the merge, `landing` the one in which a whole load waits to be published.
+    `landing`, `sequence` and `processed_at` may be absent.
     """
 
     target: str
@@ -55,3 +56,4 @@ class MergeShape:
     key: tuple[str, ...]
     sequence: str | None = None
     processed_at: str | None = None
+    landing: str = ""

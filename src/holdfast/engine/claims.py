@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from holdfast.domain.chunk import ChunkState, Span
 from holdfast.domain.errors import ClaimLost
 from holdfast.engine.faults import reach
+from holdfast.engine.ledger import LoadKind
 from holdfast.engine.place import Process, process_start
 from holdfast.ports.database import Database, Row, Transaction
 
@@ -110,14 +111,16 @@ class Claimant:
         return len(dead)
 
 
-def fence(tx: Transaction, claim: Claim) -> None:
-    """Lock the chunk row and prove the claim still holds. Raises ClaimLost."""
-    state, epoch = lock_chunk(tx, claim)
+def fence(tx: Transaction, claim: Claim) -> LoadKind:
+    """Lock the chunk row and prove the claim still holds; returns what its load is now. Raises ClaimLost."""
+    row = tx.run("lock_chunk", dataset=claim.dataset, number=claim.number).rows[0]
+    state, epoch = ChunkState(row["state"]), row["epoch"]
     if state is not ChunkState.CLAIMED or epoch != claim.epoch:
         raise ClaimLost(
             f"chunk {claim.number} of {claim.dataset} is {state}, epoch {epoch}; this worker held epoch {claim.epoch};"
             " this transaction wrote nothing"
         )
+    return LoadKind(row["load_kind"])
 
 
 def lock_chunk(tx: Transaction, claim: Claim) -> tuple[ChunkState, int]:

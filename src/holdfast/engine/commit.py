@@ -6,7 +6,7 @@ A commit whose answer was lost is looked up in the ledger, never guessed (P12).
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.counts import RowCounts
@@ -50,9 +50,9 @@ def commit_chunk(
     """
     with database.transaction() as tx:
         reach("commit.begun")
-        fence(tx, claim)
+        kind = fence(tx, claim)
         reach("commit.fenced")
-        written = _write_rows(tx, load, ready, chooser)
+        written = _write_rows(tx, replace(load, kind=kind), ready, chooser)
         reach("commit.rows_written")
         write_rejects(tx, claim, ready, run_id)
         reach("commit.rejects_written")
@@ -131,11 +131,13 @@ def _check_budget(tx: Transaction, load: Load, claim: Claim, rejected: int) -> N
     total = int(row["rejected"]) + rejected
     if total > allowed:
         stays = "nothing of this load is visible" if load.kind.lands else "chunks committed before stay"
-        raise RejectBudgetExceeded(
+        error = RejectBudgetExceeded(
             f"{load.dataset}: {total:,} rows rejected with chunk {claim.number}, max_rejects allows {allowed:,};"
             f" nothing of this chunk was committed, {stays}",
             hint=f"see: holdfast rejects list {load.dataset}; or load again with a higher --max-rejects",
         )
+        error.allowed = allowed
+        raise error
 
 
 def _finish(tx: Transaction, claim: Claim, ready: ReadyChunk, written: Written, run_id: str) -> None:

@@ -39,7 +39,10 @@ POINTS = (
     "plan.committed",
     "publish.begun",
     "publish.removed",
-    "publish.chunk_merged",
+    "publish.keyed",
+    "publish.compared",
+    "publish.rows_written",
+    "publish.chunk_accounted",
     "publish.finished",
     "publish.committed",
 )

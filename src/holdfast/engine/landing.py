@@ -1,6 +1,6 @@
-"""Names of landing tables: where the rows of a load wait that becomes visible as a whole.
+"""Landing tables: where the rows of a load wait that becomes visible as a whole.
 
-One unindexed table a load, in the ledger's own namespace of names, dropped when the load is published or given up.
+One unindexed table a load, beside the target, dropped when the load is published or given up.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from holdfast.engine.merge import merge_shape
 
 
 def landing_table(load: Load) -> str:
-    """Short enough for any engine; the checksum tells datasets apart whose names begin alike."""
+    """In the target's schema. Short enough for any engine; the checksum tells apart datasets that begin alike."""
     told_apart = f"{zlib.crc32(load.dataset.encode()):08x}"
-    return f"holdfast_landing_{load.dataset[:20]}_{told_apart}_{load.number}".lower()
+    name = f"holdfast_landing_{load.dataset[:20]}_{told_apart}_{load.number}".lower()
+    schema, dot, table = load.contract.table.partition(".")
+    return f"{schema}.{name}" if dot and schema and table else name
 
 
 def landing_shape(load: Load) -> MergeShape:
-    """The target's shape with the landing table in the place of the staging table."""
-    return merge_shape(load.contract, staging=landing_table(load))
+    """The names a load's publishing is made of."""
+    return merge_shape(load.contract, landing_table(load))

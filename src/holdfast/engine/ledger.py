@@ -81,6 +81,11 @@ class Load:
     contract: Contract
     error: str | None
 
+    @property
+    def may_publish_in_part(self) -> bool:
+        """Does it land for speed alone? Then chunks that fail need not keep the others from being seen."""
+        return self.kind is LoadKind.LOAD and self.contract.publish == "auto" and bool(self.contract.primary_key)
+
 
 def file_version(row: Row) -> FileVersion:
     return FileVersion(

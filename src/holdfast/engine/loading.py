@@ -53,10 +53,11 @@ def prepare(
     *,
     run_id: str,
     max_rejects: str | int | None = None,
+    landing_rows_min: int | None = None,
 ) -> Prepared:
     """Plan and register. A planner that was overtaken by another one plans again; what the other did is known then."""
     while True:
-        plan = make_plan(database, source, contract, patterns)
+        plan = make_plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
         registered = register(database, plan, run_id=run_id, max_rejects=max_rejects)
         if not registered.stale:
             return Prepared(plan, registered)

@@ -7,19 +7,16 @@ the index is filled in order) and left with one row a key: the one with the grea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Literal
 
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import UniqueViolation
-from holdfast.domain.origin import ORIGIN_COLUMN, origin_of
 from holdfast.domain.table import MergeShape
 from holdfast.engine.faults import reach
 from holdfast.ports.database import Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Way = Literal["direct", "merge", "landing"]
 STAGING = "holdfast_staging"
@@ -36,58 +33,16 @@ class Written:
     superseded: int = 0
 
 
-def merge_shape(contract: Contract, staging: str = STAGING) -> MergeShape:
+def merge_shape(contract: Contract, landing: str = "") -> MergeShape:
     return MergeShape(
         target=contract.table,
-        staging=staging,
+        staging=STAGING,
         columns=contract.column_names,
         key=tuple(contract.primary_key),
         sequence=contract.sequence,
         processed_at=contract.processed_at,
+        landing=landing,
     )
-
-
-def with_origins(table: pa.Table, chunk: int) -> pa.Table:
-    """The parser's table with its `row` column turned into `_origin`."""
-    rows = table.column("row").cast(pa.int64())
-    place = table.schema.get_field_index("row")
-    return table.set_column(place, ORIGIN_COLUMN, pc.add(rows, pa.scalar(origin_of(chunk, 0), pa.int64())))
-
-
-def order_and_dedupe(table: pa.Table, contract: Contract) -> tuple[pa.Table, int]:
-    """Rows in key order with one row a key, and how many lost. Without a key: as they are."""
-    key = contract.primary_key
-    if not key or table.num_rows < 2:
-        return table, 0
-    table = table.combine_chunks()
-    if _strictly_increasing(table, key):
-        return table, 0
-    rank = [*key, *([contract.sequence] if contract.sequence else []), ORIGIN_COLUMN]
-    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(rank)])
-    table = table.take(order).combine_chunks()
-    last_of_key = np.append(~_same_as_next(table, key), True)
-    superseded = int(len(last_of_key) - np.count_nonzero(last_of_key))
-    return (table.filter(pa.array(last_of_key)) if superseded else table), superseded
-
-
-def _same_as_next(table: pa.Table, key: list[str]) -> npt.NDArray[np.bool_]:
-    same = np.ones(table.num_rows - 1, dtype=bool)
-    for name in key:
-        column = table.column(name)
-        same &= pc.equal(column[:-1], column[1:]).to_numpy()
-    return same
-
-
-def _strictly_increasing(table: pa.Table, key: list[str]) -> bool:
-    """Is the table in key order without equal neighbours? A cheap question that spares most sorted files the sort."""
-    undecided = np.ones(table.num_rows - 1, dtype=bool)
-    for name in key:
-        column = table.column(name)
-        before, after = column[:-1], column[1:]
-        if (undecided & pc.greater(before, after).to_numpy()).any():
-            return False
-        undecided &= pc.equal(before, after).to_numpy()
-    return not undecided.any()
 
 
 def write_direct(tx: Transaction, contract: Contract, rows: pa.Table) -> Written | None:

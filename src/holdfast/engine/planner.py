@@ -11,9 +11,18 @@ from dataclasses import dataclass, field, replace
 from holdfast.domain.chunk import ChunkState, FileStamp
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import SourceChanged, SourceError
-from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion, LoadKind, chunk_row, current_files
+from holdfast.engine.choosing import Choice
+from holdfast.engine.ledger import (
+    ChunkRow,
+    FileLayout,
+    FileVersion,
+    LoadKind,
+    chunk_row,
+    current_files,
+    unfinished_loads,
+)
 from holdfast.engine.spans import CutFile, Cutter, content_hash
-from holdfast.parsing import csv, records
+from holdfast.parsing import csv, lines
 from holdfast.ports.database import Database, Transaction
 from holdfast.ports.source import Source, SourceHandle
 
@@ -52,18 +61,23 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a load would do. `seen` is the ledger it was made on: file numbers and hashes."""
+    """What a load would do. `seen` is the ledger it was made on: file numbers and hashes.
+
+    `lands`: it is the quicker way for this load to become visible as a whole.
+    """
 
     contract: Contract
     files: list[PlannedFile]
     seen: tuple[tuple[int, str], ...]
+    lands: bool = False
 
     @property
     def kind(self) -> LoadKind:
         if self.contract.write_disposition == "replace":
             return LoadKind.REPLACE
         appends = self.contract.write_disposition == "append"
-        if self.contract.publish == "load" or (appends and any(file.removes_rows for file in self.files)):
+        must_land = self.contract.publish == "load" or (appends and any(file.removes_rows for file in self.files))
+        if must_land or self.lands:
             return LoadKind.LOAD
         return LoadKind.CHUNK
 
@@ -83,8 +97,18 @@ class Plan:
         )
 
 
-def make_plan(database: Database, source: Source, contract: Contract, patterns: list[str]) -> Plan:
-    """Look at the sources and the ledger. Raises SourceError, DriftRefused, SourceChanged."""
+def make_plan(
+    database: Database,
+    source: Source,
+    contract: Contract,
+    patterns: list[str],
+    *,
+    landing_rows_min: int | None = None,
+) -> Plan:
+    """Look at the sources and the ledger. Raises SourceError, DriftRefused, SourceChanged.
+
+    `landing_rows_min`: from how many rows on a first load lands; None: as the engine says.
+    """
     with database.reading() as tx:
         exists = bool(tx.run("ledger_exists").rows[0]["found"])
         current = current_files(tx, contract.name) if exists else []
@@ -115,7 +139,21 @@ def make_plan(database: Database, source: Source, contract: Contract, patterns: 
             planned = _copy(copy, older, older_chunks)
         _refuse_unwanted_change(contract, planned)
         planned_files.append(planned)
-    return Plan(contract, planned_files, seen)
+    rows_min = database.landing_rows_min if landing_rows_min is None else landing_rows_min
+    return _with_way(database, source, Plan(contract, planned_files, seen), rows_min)
+
+
+def _with_way(database: Database, source: Source, plan: Plan, rows_min: int) -> Plan:
+    """The plan with its way chosen, from what the ledger and the table say now."""
+    new = [(file.stamp.uri, file.layout, file.cut) for file in plan.files if file.layout and file.cut]
+    with database.reading() as tx:
+        busy = plan.seen and unfinished_loads(tx, plan.contract.name)
+        # while chunks of other loads write into the table, a comparison with it would be overtaken
+        choice = Choice(tx, source, plan.contract, new, database.exact_digits_max)
+        lands = not busy and choice.landing_pays(
+            plan.rows_about, rows_min=rows_min, in_key_order=database.lands_in_key_order
+        )
+    return replace(plan, lands=lands)
 
 
 def _chunks(tx: Transaction, dataset: str, file_number: int) -> list[ChunkRow]:
@@ -213,5 +251,5 @@ def _data_end(handle: SourceHandle, size_bytes: int, contract: Contract, header:
         return size_bytes
     tail_bytes = HEAD_BYTES
     tail = handle.read(max(0, size_bytes - tail_bytes), size_bytes)
-    footer = records.tail_bytes(tail, contract.format.skip_footer_lines, header.newline, header.encoding)
+    footer = lines.tail_bytes(tail, contract.format.skip_footer_lines, header.newline, header.encoding)
     return size_bytes - footer

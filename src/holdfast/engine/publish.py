@@ -1,36 +1,90 @@
 """Publishing a load that becomes visible as a whole: readers see nothing of it, then everything.
 
-One transaction: what the load replaces goes out, its chunks are merged in their order, the ledger is told. Killed in
-it, nothing happened, and whoever looks next does it again.
+One transaction: what the load replaces goes out, its landed rows go in, the ledger is told. Killed in it, nothing
+happened, and whoever looks next does it again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import structlog
 
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.counts import RowCounts
+from holdfast.domain.errors import ConstraintViolation, RowsUnaccounted, StatementFailed, UniqueViolation
 from holdfast.domain.origin import origin_range
+from holdfast.domain.table import MergeShape
 from holdfast.engine.commit import LedgerLine, finish_chunk
 from holdfast.engine.faults import reach
+from holdfast.engine.landed import Fates, fill_empty, merge_into, take_place
 from holdfast.engine.landing import landing_shape
 from holdfast.engine.ledger import Load, LoadKind, lock_dataset, lock_load
-from holdfast.engine.merge import STAGING, Written, merge_shape, merge_staged
-from holdfast.engine.register import drop_rejects
+from holdfast.engine.merge import merge_shape
+from holdfast.engine.register import drop_rejects, start_over
 from holdfast.ports.database import Database, Row, Transaction
 
-_FINISHED = (ChunkState.DONE, ChunkState.LANDED)
+log = structlog.get_logger("holdfast.publish")
+_WRITTEN = (ChunkState.DONE, ChunkState.LANDED)
+_UNDER_WAY = (ChunkState.READY, ChunkState.CLAIMED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """How a load's chunks stand."""
+
+    states: list[ChunkState]
+
+    @property
+    def all_written(self) -> bool:
+        return all(state in _WRITTEN for state in self.states)
+
+    @property
+    def rest_failed(self) -> bool:
+        """Nothing is under way, and something landed beside what failed."""
+        return not any(state in _UNDER_WAY for state in self.states) and ChunkState.LANDED in self.states
 
 
 def close_load(database: Database, load: Load, *, run_id: str) -> bool:
-    """End a load whose chunks are all written, publishing it where that is still to do. False: it is not complete."""
+    """End a load whose chunks are all written, publishing it where that is still to do. False: it is not complete.
+
+    One that landed for speed alone and that the table refuses as a whole (a foreign key, a unique index, a trigger of
+    its own) goes on chunk by chunk: then only chunks with such rows fail.
+    """
+    try:
+        return _close(database, load, run_id)
+    except (UniqueViolation, ConstraintViolation, StatementFailed, RowsUnaccounted) as refused:
+        if not _goes_on_chunkwise(database, load):
+            raise
+        log.warning(
+            "could not be published as a whole, goes on chunk by chunk", load=load.number, error=refused.message
+        )
+        return False
+
+
+def _goes_on_chunkwise(database: Database, load: Load) -> bool:
+    with database.transaction() as tx:
+        lock_dataset(tx, load.contract)
+        load = lock_load(tx, load.dataset, load.number)
+        if load.status != "open" or not load.may_publish_in_part:
+            return False
+        start_over(tx, load)
+        tx.run("load_goes_chunkwise", dataset=load.dataset, number=load.number)
+    return True
+
+
+def _close(database: Database, load: Load, run_id: str) -> bool:
     with database.transaction() as tx:
         lock_dataset(tx, load.contract)
         load = lock_load(tx, load.dataset, load.number)
         if load.status != "open":
             return load.status == "done"
-        chunks = tx.run("load_chunks", dataset=load.dataset, load_number=load.number).rows
-        if any(ChunkState(row["state"]) not in _FINISHED for row in chunks):
+        rows = tx.run("load_chunks", dataset=load.dataset, load_number=load.number).rows
+        chunks = _Chunks([ChunkState(row["state"]) for row in rows])
+        if not chunks.all_written:
+            if load.may_publish_in_part and chunks.rest_failed:
+                _publish(tx, load, run_id)
+                tx.run("load_goes_chunkwise", dataset=load.dataset, number=load.number)
             return False
         removed = _publish(tx, load, run_id) if load.kind.lands else 0
         tx.run("load_done", dataset=load.dataset, number=load.number, rows_removed=removed, run_id=run_id)
@@ -40,34 +94,63 @@ def close_load(database: Database, load: Load, *, run_id: str) -> bool:
 
 
 def _publish(tx: Transaction, load: Load, run_id: str) -> int:
-    """Make the load visible; returns how many rows it took out of the table."""
+    """Make what landed visible; returns how many rows the load took out of the table."""
     reach("publish.begun")
+    shape = landing_shape(load)
+    tx.run("tune_publish")
+    tx.run("lock_target", shape)
     removed = _remove_replaced(tx, load)
     reach("publish.removed")
-    landing = landing_shape(load)
+    swaps = _may_swap(tx, load, shape)
+    if not swaps:
+        tx.run("let_landed_go", shape)
+    let_go = tx.run("chunks_let_go", dataset=load.dataset, load_number=load.number).rows
+    _delete_chunks(tx, replace(shape, target=shape.landing), let_go)
     landed = tx.run("chunks_landed", dataset=load.dataset, load_number=load.number).rows
-    if len(landed) > 1:
-        tx.run("index_landing", landing)
+    if load.kind is LoadKind.REPLACE or not tx.run("holds_rows", shape).rows[0]["found"]:
+        rows = sum(row["rows_inserted"] for row in landed)
+        fates = take_place(tx, shape, rows) if swaps else fill_empty(tx, shape, rows)
+    elif load.contract.primary_key:
+        others = tx.run("unfinished_chunks", dataset=load.dataset, load_number=load.number).rows[0]["found"]
+        fates = merge_into(tx, shape, may_be_overtaken=bool(others))
+    else:
+        tx.run("fill_target", shape)
+        fates = Fates("inserted")
+    reach("publish.rows_written")
     for row in landed:
-        written = _merge_landed(tx, load, row)
-        counts = RowCounts(
-            read=row["rows_read"],
-            inserted=written.inserted,
-            updated=written.updated,
-            unchanged=written.unchanged,
-            superseded=row["rows_superseded"] + written.superseded,
-            rejected=row["rows_rejected"],
-        )
-        line = LedgerLine(ChunkState.DONE, "landing", counts, row["blank_lines"], row["comment_lines"])
-        finish_chunk(tx, load.dataset, row["number"], row["epoch"], line, run_id)
-        reach("publish.chunk_merged")
-    tx.run("drop_landing", landing)
+        _account(tx, load, row, fates, run_id)
+    tx.run("drop_landing", shape)
     return removed
+
+
+def _may_swap(tx: Transaction, load: Load, shape: MergeShape) -> bool:
+    """May the landing table become the table?
+
+    Its rows were committed one chunk after another, so a reader with an older snapshot would see a part of them: not
+    where all or nothing was asked for.
+    """
+    return load.may_publish_in_part and not tx.run("swap_obstacles", shape).rows
+
+
+def _account(tx: Transaction, load: Load, row: Row, fates: Fates, run_id: str) -> None:
+    """The ledger's line about a chunk, now that the fates of its rows are known."""
+    written = fates.of_chunk(row["number"], row["rows_inserted"])
+    counts = RowCounts(
+        read=row["rows_read"],
+        inserted=written.inserted,
+        updated=written.updated,
+        unchanged=written.unchanged,
+        superseded=row["rows_superseded"] + written.superseded,
+        rejected=row["rows_rejected"],
+    )
+    line = LedgerLine(ChunkState.DONE, "landing", counts, row["blank_lines"], row["comment_lines"])
+    finish_chunk(tx, load.dataset, row["number"], row["epoch"], line, run_id)
+    reach("publish.chunk_accounted")
 
 
 def _remove_replaced(tx: Transaction, load: Load) -> int:
     """Take out what the load replaces: everything, or (append) the rows of its files' older versions. Returns rows."""
-    removed, gone = 0, []
+    gone = []
     if load.kind is LoadKind.REPLACE:
         gone = tx.run("chunks_of_other_loads", dataset=load.dataset, load_number=load.number).rows
     elif load.contract.write_disposition == "append":
@@ -78,21 +161,13 @@ def _remove_replaced(tx: Transaction, load: Load) -> int:
     shape = merge_shape(load.contract)
     if load.kind is LoadKind.REPLACE:
         return tx.run("delete_all", shape).count
-    for row in gone:
+    return _delete_chunks(tx, shape, gone)
+
+
+def _delete_chunks(tx: Transaction, shape: MergeShape, chunks: list[Row]) -> int:
+    """Take these chunks' rows out of the shape's target; returns how many they were."""
+    deleted = 0
+    for row in chunks:
         start, end = origin_range(row["number"])
-        removed += tx.run("delete_origins", shape, origin_start=start, origin_end=end).count
-    return removed
-
-
-def _merge_landed(tx: Transaction, load: Load, row: Row) -> Written:
-    """Merge one chunk's landed rows into the table, by the same statements as any other chunk."""
-    start, end = origin_range(row["number"])
-    landing, merging = landing_shape(load), merge_shape(load.contract)
-    if not load.contract.primary_key:
-        inserted = tx.run("insert_landed", landing, origin_start=start, origin_end=end).count
-        return Written("landing", inserted)
-    tx.run("create_staging", merging)
-    staged = tx.run("stage_landed", replace(landing, target=STAGING), origin_start=start, origin_end=end).count
-    written = merge_staged(tx, merging, staged)
-    tx.run("drop_staging", merging)
-    return written
+        deleted += tx.run("delete_origins", shape, origin_start=start, origin_end=end).count
+    return deleted

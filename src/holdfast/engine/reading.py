@@ -1,4 +1,4 @@
-"""From a claim to rows ready to write: read the span, prove its bytes are those pinned (P8), parse, put in key order.
+"""From a claim to rows ready to write: read the span, prove its bytes are those pinned (P8), parse, one row a key.
 
 All of it happens outside any transaction.
 """
@@ -6,8 +6,8 @@ All of it happens outside any transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import xxhash
 
 from holdfast.domain.chunk import Span
@@ -17,15 +17,16 @@ from holdfast.domain.reject import Reject
 from holdfast.engine.claims import Claim
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import FileLayout, FileVersion
-from holdfast.engine.merge import order_and_dedupe, with_origins
 from holdfast.parsing import csv
-from holdfast.parsing.records import count_lines
 from holdfast.ports.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyChunk:
-    """A chunk's rows, typed, with `_origin`, in key order, one a key; and all that was left out."""
+    """A chunk's rows, typed, with `_origin`, one a key, in key order unless they land; and all that was left out."""
 
     rows: pa.Table
     read: int
@@ -41,28 +42,42 @@ def hash_bytes(data: bytes | memoryview) -> str:
 
 
 def read_chunk(
-    source: Source, contract: Contract, file: FileVersion, claim: Claim, *, digits_max: int | None
+    source: Source,
+    contract: Contract,
+    file: FileVersion,
+    claim: Claim,
+    *,
+    digits_max: int | None,
+    in_key_order: bool = True,
 ) -> ReadyChunk:
     """Read, prove and parse a chunk. Raises SourceChanged when the bytes are no longer those of the plan."""
+    import pyarrow as pa  # here: a load that has nothing to do shall not wait for it
+
+    from holdfast.engine.ordering import dedupe, order_and_dedupe, with_origins
+    from holdfast.parsing.records import count_lines
+
+    pool = pa.system_memory_pool()  # one heap with numpy's and Python's: what one of them frees another can use
+    pa.set_memory_pool(pool)
     reach("parse.begun")
     data = read_pinned(source, file, claim)
     reach("parse.read")
     start = max(claim.span.start, file.layout.data_start)
     end = max(start, min(claim.span.end, file.layout.data_end))
-    layout = bound_layout(contract, file.layout, file.uri)
     skipped = data[: start - claim.span.start]
+    data = data[start - claim.span.start : end - claim.span.start]
     parsed = csv.parse_chunk(
-        data[start - claim.span.start : end - claim.span.start],
-        layout,
+        data,
+        bound_layout(contract, file.layout, file.uri),
         contract,
         first_line=claim.first_line + count_lines(skipped, file.layout.newline, file.layout.encoding),
         base_offset=start,
         digits_max=digits_max,
     )
-    rows, superseded = order_and_dedupe(with_origins(parsed.table, claim.number), contract)
-    pa.default_memory_pool().release_unused()  # what parsing took beyond the rows is not kept while they are written
+    del data  # the rows are there twice while they are put in order; their text need not be there as well
+    lessen = order_and_dedupe if in_key_order else dedupe
+    rows, superseded = lessen(with_origins(parsed.table, claim.number), contract)
     reach("parse.done")
-    return ReadyChunk(
+    ready = ReadyChunk(
         rows=rows,
         read=parsed.read,
         superseded=superseded,
@@ -71,6 +86,9 @@ def read_chunk(
         comment_lines=parsed.comment_lines,
         encoding=file.layout.encoding,
     )
+    del parsed
+    pool.release_unused()  # what parsing took beyond the rows is not kept while they are written
+    return ready
 
 
 def bound_layout(contract: Contract, layout: FileLayout, uri: str) -> csv.Layout:

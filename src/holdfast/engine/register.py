@@ -6,14 +6,14 @@ between two deliveries of a key, depends on nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, parse_budget
 from holdfast.domain.origin import origin_range
 from holdfast.engine.faults import reach
-from holdfast.engine.landing import landing_shape
+from holdfast.engine.landing import landing_shape, landing_table
 from holdfast.engine.ledger import (
     ChunkRow,
     DatasetLock,
@@ -94,8 +94,15 @@ def _add_load(tx: Transaction, lock: DatasetLock, plan: Plan, run_id: str, max_r
     load = lock_load(tx, contract.name, number)
     if load.kind.lands:
         tx.run("drop_landing", landing_shape(load))  # of a ledger that is gone
-        tx.run("create_landing", landing_shape(load))
+        _create_landing(tx, load)
     return load
+
+
+def _create_landing(tx: Transaction, load: Load) -> None:
+    """Like the target where it may take its place, else as plain as can be: its rows have been checked already."""
+    shape = landing_shape(load)
+    to_compare = load.kind is LoadKind.LOAD and tx.run("holds_rows", shape).rows[0]["found"]
+    tx.run("create_landing_plain" if to_compare else "create_landing", shape)
 
 
 def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile) -> None:
@@ -184,13 +191,22 @@ def _numbers(tx: Transaction, dataset: str, cut: CutFile, keyed: bool = True) ->
             changed.append(ordinal)
             continue
         below = tx.run("chunk_below", dataset=dataset, number=old.number).rows[0]["number"]
-        if changed and below + len(changed) >= old.number:
-            if keyed:
-                break
+        is_full = below + len(changed) >= old.number
+        if changed and keyed and (is_full or _left_rows_to_earlier(tx, dataset, old)):
+            break
+        if changed and is_full:
             changed = []  # without a key the order decides nothing: what is in the table keeps its number
         numbers |= {place: below + i for i, place in enumerate(changed, 1)} | {ordinal: old.number}
         changed = []
     return numbers
+
+
+def _left_rows_to_earlier(tx: Transaction, dataset: str, chunk: ChunkRow) -> bool:
+    """Did this chunk, or one after it in the file, leave equal rows their older `_origin`?
+
+    A change in front of it would win over those rows, though it stands before them.
+    """
+    return bool(tx.run("rows_left_from", dataset=dataset, number=chunk.number).rows[0]["found"])
 
 
 def _give_up_older_replaces(tx: Transaction, plan: Plan, contract: Contract) -> None:
@@ -228,6 +244,26 @@ def abandon(tx: Transaction, load: Load) -> None:
     set_load_status(tx, load, "abandoned")
 
 
+def start_over(tx: Transaction, load: Load) -> None:
+    """What landed is to be loaded again; its rows and rejects go."""
+    for row in tx.run("chunks_landed", dataset=load.dataset, load_number=load.number).rows:
+        origin_start, origin_end = origin_range(row["number"])
+        tx.run("rejects_forget", dataset=load.dataset, origin_start=origin_start, origin_end=origin_end)
+    tx.run("chunks_start_over", dataset=load.dataset, load_number=load.number)
+    tx.run("drop_landing", landing_shape(load))
+
+
+def _land_anew(tx: Transaction, load: Load, contract: Contract) -> None:
+    """A landing table that is gone, or was made for other columns than the contract's of today, is made again."""
+    if load.kind.lands and (_shape_of(load.contract) != _shape_of(contract) or not tx.reflect(landing_table(load))):
+        start_over(tx, load)
+        _create_landing(tx, replace(load, contract=contract))
+
+
+def _shape_of(contract: Contract) -> tuple[object, ...]:
+    return contract.table, contract.columns, contract.primary_key, contract.sequence
+
+
 def _replace_older_files(tx: Transaction, dataset: str, load: Load) -> None:
     for file in current_files(tx, dataset):
         if file.load_number != load.number:
@@ -239,6 +275,7 @@ def _reopen(tx: Transaction, contract: Contract, max_rejects: str | int | None, 
     for load in unfinished_loads(tx, contract.name):
         if new and load.number == new.number:
             continue
+        _land_anew(tx, load, contract)
         budget = load.rejects_max
         if max_rejects is not None or load.status == "stopped":
             row = tx.run("load_lines", dataset=contract.name, load_number=load.number).rows[0]

@@ -1,7 +1,7 @@
 """Rejects made good: exported as a CSV that a person can mend, and loaded again at their own `_origin`.
 
-A mended row takes the place in the order of rows that it always had, so it never beats one that came after it. In the
-ledger its fate moves from rejected to what it became, in the chunk it came from; the sum of fates stays.
+A mended row takes the place in the order of rows that it always had, so it never beats a differing one that came after
+it. In the ledger its fate moves from rejected to what it became, in the chunk it came from; the sum of fates stays.
 """
 
 from __future__ import annotations
@@ -12,25 +12,30 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import structlog
 
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Column, Contract, CsvFormat
 from holdfast.domain.errors import SourceError
-from holdfast.domain.origin import ORIGIN_COLUMN, chunk_of
+from holdfast.domain.origin import ORIGIN_COLUMN, ROW_COLUMN, chunk_of
 from holdfast.domain.reject import Reject
 from holdfast.engine.commit import RAW_CHARS_MAX, reject_columns
 from holdfast.engine.ledger import FileLayout
-from holdfast.engine.merge import Written, order_and_dedupe, write_merge
+from holdfast.engine.merge import Written, write_merge
+from holdfast.engine.target import ensure_target
 from holdfast.parsing import csv
 from holdfast.ports.database import Database, Row, Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MARKS = (ORIGIN_COLUMN, "_file", "_line", "_reasons")
 RAW = "_raw"
 PAGE_ROWS = 1000
 _PLAIN = CsvFormat()
+log = structlog.get_logger("holdfast.replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Mended:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """`offered` = replayed + still_rejected + skipped (already replayed, or their chunk is not in the table)."""
+    """`offered` = replayed + still_rejected + skipped (not open, kept cut, or their chunk is not in the table)."""
 
     offered: int = 0
     inserted: int = 0
@@ -131,8 +136,8 @@ def _absent(column: Column) -> str:
 
 def read_mended(text: Iterable[str], contract: Contract, name: str) -> list[Mended]:
     """Read an exported CSV back. Raises SourceError that names the line when it is not one."""
-    reader = python_csv.reader(text)
-    header = next(reader, [])
+    lines = _lines(text, name)
+    _, header = next(lines, (1, []))
     wanted = [*MARKS, *contract.column_names, RAW]
     if header != wanted:
         raise SourceError(
@@ -141,15 +146,28 @@ def read_mended(text: Iterable[str], contract: Contract, name: str) -> list[Mend
             hint=f"export again: holdfast rejects export {contract.name} > fixed.csv; change the columns' values only",
         )
     mended = []
-    for cells in reader:
+    for number, cells in lines:
         if len(cells) != len(wanted) or not cells[0].isdigit():
             raise SourceError(
-                f"{name}, line {reader.line_num}: expected {len(wanted)} fields that begin with an _origin, found"
+                f"{name}, line {number}: expected {len(wanted)} fields that begin with an _origin, found"
                 f" {len(cells)}; nothing was replayed",
                 hint="keep the columns _origin to _reasons and _raw as they were exported",
             )
         mended.append(Mended(int(cells[0]), cells[len(MARKS) : -1]))
     return mended
+
+
+def _lines(text: Iterable[str], name: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record's cells, and the line it ends at."""
+    reader = python_csv.reader(text)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except python_csv.Error as error:  # most often a stray quote, which makes one field of all that follows it
+        raise SourceError(
+            f"{name}, line {reader.line_num}: {error}; nothing was replayed",
+            hint="look for a quote that is not closed",
+        ) from error
 
 
 def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
@@ -158,16 +176,19 @@ def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
     return [
         Mended(row["origin"], _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]]))
         for row in open_rejects(database, contract.name)
-        if row["byte_length"] <= RAW_CHARS_MAX  # longer ones were kept cut
-        and row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
+        if row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
     ]
 
 
 def replay(database: Database, contract: Contract, mended: list[Mended]) -> ReplayReport:
-    """Load mended records, all in one transaction. Those that still break the contract get their new reasons."""
+    """Load mended records, all in one transaction. Those that still break the contract get their new reasons.
+
+    Raises TargetMismatch where the table does not hold what the contract reads; then nothing was written.
+    """
     ordered = sorted({record.origin: record for record in mended}.values(), key=lambda record: record.origin)
     total = ReplayReport(offered=len(ordered))
     with database.transaction() as tx:
+        ensure_target(tx, contract)
         for chunk, records in groupby(ordered, key=lambda record: chunk_of(record.origin)):
             total = _replay_chunk(tx, contract, chunk, list(records), total, database.exact_digits_max)
     return total
@@ -184,7 +205,7 @@ def _replay_chunk(
     state = tx.run("chunk_state", dataset=contract.name, number=chunk).first
     opened = []
     if state and state["state"] == ChunkState.DONE:
-        opened = [record for record in records if _is_open(tx, contract.name, record.origin)]
+        opened = [record for record in records if _is_replayable(tx, contract.name, record.origin)]
     parts: list[pa.Table] = []
     still = 0
     for record in opened:
@@ -211,9 +232,19 @@ def _replay_chunk(
     )
 
 
-def _is_open(tx: Transaction, dataset: str, origin: int) -> bool:
+def _is_replayable(tx: Transaction, dataset: str, origin: int) -> bool:
+    """Is it open, and was it kept whole? An export of half a row must not be loaded as if it were the row."""
     row = tx.run("reject_lock", dataset=dataset, origin=origin).first
-    return row is not None and row["status"] == "open"
+    if row is None or row["status"] != "open":
+        return False
+    if len(row["raw"]) > RAW_CHARS_MAX:
+        log.warning(
+            "reject skipped",
+            origin=origin,
+            detail=f"longer than {RAW_CHARS_MAX:,} characters, it was kept cut: correct it in its file, and load that",
+        )
+        return False
+    return True
 
 
 def _tell_new_reasons(tx: Transaction, dataset: str, origin: int, reject: Reject) -> None:
@@ -223,6 +254,8 @@ def _tell_new_reasons(tx: Transaction, dataset: str, origin: int, reject: Reject
 
 def _parse(contract: Contract, record: Mended, digits_max: int | None) -> tuple[pa.Table, Reject | None]:
     """One record through the same parser as any other, written as plain CSV."""
+    import pyarrow as pa
+
     plain = contract.model_copy(update={"format": _PLAIN})
     out = io.StringIO()
     python_csv.writer(out, lineterminator="\n", quoting=python_csv.QUOTE_ALL).writerow(record.fields)
@@ -231,13 +264,17 @@ def _parse(contract: Contract, record: Mended, digits_max: int | None) -> tuple[
         out.getvalue().encode(), layout, plain, first_line=1, base_offset=0, digits_max=digits_max
     )
     origins = pa.array([record.origin] * parsed.table.num_rows, pa.int64())
-    place = parsed.table.schema.get_field_index("row")
+    place = parsed.table.schema.get_field_index(ROW_COLUMN)
     return parsed.table.set_column(place, ORIGIN_COLUMN, origins), next(iter(parsed.rejects), None)
 
 
 def _write(tx: Transaction, contract: Contract, parts: list[pa.Table]) -> tuple[Written, int]:
     if not parts:
         return Written("merge", 0), 0
+    import pyarrow as pa
+
+    from holdfast.engine.ordering import order_and_dedupe
+
     rows, superseded = order_and_dedupe(pa.concat_tables(parts), contract)
     if contract.primary_key:
         return write_merge(tx, contract, rows), superseded

@@ -17,10 +17,10 @@ from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract
 from holdfast.domain.errors import ContractError, SourceChanged
 from holdfast.engine.ledger import ChunkRow, FileLayout
 from holdfast.engine.reading import bound_layout, hash_bytes
-from holdfast.parsing import csv, records
+from holdfast.parsing import csv
 from holdfast.ports.source import SourceHandle
 
-READ_BYTES = 8 * 1024 * 1024
+READ_BYTES = 1024 * 1024  # at once: what is read is still in the processor's cache when it is hashed
 LOOKAHEAD_BYTES = 64 * 1024
 
 
@@ -53,6 +53,33 @@ def _read(handle: SourceHandle, start: int, end: int) -> bytes:
 
 
 @dataclass(slots=True)
+class _Window:
+    """The latest bytes read of a file, in one buffer: fresh memory for each window costs more than the reading."""
+
+    handle: SourceHandle
+    _buffer: bytearray = field(default_factory=bytearray)
+    _start: int = 0
+
+    def whole(self, start: int, end: int) -> bytearray:
+        """Bytes of the file. Good until the next call."""
+        if (start, end) != (self._start, self._start + len(self._buffer)):
+            size = end - start
+            self._start = start
+            del self._buffer[size:]
+            self._buffer.extend(bytes(size - len(self._buffer)))
+            for at in range(0, size, READ_BYTES):
+                stop = min(at + READ_BYTES, size)
+                self._buffer[at:stop] = _read(self.handle, start + at, start + stop)
+        return self._buffer
+
+    def part(self, start: int, end: int) -> memoryview:
+        """The same, without reading again what is there. A cut is looked for and then hashed."""
+        if not self._start <= start <= end <= self._start + len(self._buffer):
+            self.whole(start, end)
+        return memoryview(self._buffer)[start - self._start : end - self._start]
+
+
+@dataclass(slots=True)
 class Cutter:
     """Cuts one version of one file. `older` are the chunks of the version before it."""
 
@@ -62,32 +89,32 @@ class Cutter:
     contract: Contract
     uri: str
     older: list[ChunkRow] = field(default_factory=list)
-    _window: tuple[int, bytes] = (0, b"")  # the latest bytes read, and where they begin
+    _window: _Window = field(init=False)
 
-    def _bytes(self, start: int, end: int) -> bytes:
-        """Bytes of the file; a cut is looked for and then hashed, which shall not read it twice."""
-        at, window = self._window
-        if not at <= start <= end <= at + len(window):
-            at, window = self._window = start, _read(self.handle, start, end)
-        return window if len(window) == end - start else window[start - at : end - at]
+    def __post_init__(self) -> None:
+        self._window = _Window(self.handle)
 
     def cut(self) -> CutFile:
+        from holdfast.parsing import records  # here: with it comes numpy, and known files are hashed without
+
         candidates = self._candidates()
         digest, line = xxhash.xxh3_128(), 1
         chunks: list[PlannedChunk] = []
         kept: dict[int, ChunkRow] = {}
         for span, old in self._spans(candidates):
-            data = self._bytes(span.start, span.end)
+            data = self._window.part(span.start, span.end)
             digest.update(data)
             lines = records.count_lines(data, self.layout.newline, self.layout.encoding)
+            span_hash = hash_bytes(data)
             if old:
-                if hash_bytes(data) != old.span_hash:
+                if span_hash != old.span_hash:
                     raise SourceChanged(
                         f"{self.uri} changed while it was planned; nothing was loaded", hint="run it again"
                     )
                 kept[len(chunks)] = old
-            chunks.append(PlannedChunk(span, hash_bytes(data), line, lines))
+            chunks.append(PlannedChunk(span, span_hash, line, lines))
             line += lines
+            data.release()  # or the window could not be filled again
         return CutFile(digest.hexdigest(), chunks, kept)
 
     def _spans(self, candidates: dict[int, ChunkRow]) -> Iterator[tuple[Span, ChunkRow | None]]:
@@ -112,15 +139,16 @@ class Cutter:
 
     def _record_end(self, start: int, at_least: int) -> int:
         """The first record end at or after `at_least`, for records that begin at `start`."""
+        from holdfast.parsing import records
+
         stop = self.layout.data_end
         if at_least >= stop:
             return stop
         lookahead = LOOKAHEAD_BYTES
         while True:
             end = min(at_least + lookahead, stop)
-            window = self._bytes(start, end)
             cut = records.find_cut(
-                window,
+                self._window.whole(start, end),
                 self.contract.format,
                 self.layout.newline,
                 at_least - start,
@@ -138,11 +166,11 @@ class Cutter:
         def entity_of(record: bytes) -> list[str] | None:
             return csv.fields_of(record, bound, self.contract, self.contract.entity)
 
-        chunk = self._bytes(chunk_start, end)
+        chunk = bytes(self._window.part(chunk_start, end))
         entity = entity_of(csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding))
         while entity is not None and end < self.layout.data_end:
             following = self._record_end(end, end + 1)
-            if entity_of(self._bytes(end, following)) != entity:
+            if entity_of(bytes(self._window.part(end, following))) != entity:
                 break
             end = following
             if end - chunk_start > 2 * CHUNK_BYTES_MAX:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import pyarrow as pa
-
 from holdfast.domain.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -54,7 +52,6 @@ class StopRequest:
 @contextmanager
 def stop_on_signals(grace_s: float, signals: tuple[signal.Signals, ...] = SIGNALS) -> Iterator[StopRequest]:
     """Within the block the signals ask for a stop; afterwards the old handlers are back. Main thread only."""
-    pa.enable_signal_handlers(False)  # Arrow would cancel the read in hand and hide who asked
     request = StopRequest(grace_s)
     before = {number: signal.signal(number, request.on_signal) for number in signals}
     alarm = signal.getsignal(signal.SIGALRM)

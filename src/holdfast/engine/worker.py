@@ -95,8 +95,8 @@ class Worker:
             log.error("chunk failed", chunk=claim.number, error=text)
             self._try(lambda: self.claimant.fail(claim, text), "marking a chunk failed")
         except RejectBudgetExceeded as over:
-            self._stop_load(claim, over)
-            raise
+            if self._stopped_load(claim, over):
+                raise
         except BaseException:
             self._release(claim)
             raise
@@ -116,7 +116,14 @@ class Worker:
 
     def _read(self, claim: Claim) -> ReadyChunk:
         load, file = self._load(claim.load_number), self._file(claim.file_number)
-        return read_chunk(self.source, load.contract, file, claim, digits_max=self.database.exact_digits_max)
+        return read_chunk(
+            self.source,
+            load.contract,
+            file,
+            claim,
+            digits_max=self.database.exact_digits_max,
+            in_key_order=not load.kind.lands,
+        )
 
     def _load(self, number: int) -> Load:
         if number not in self._loads:
@@ -134,24 +141,33 @@ class Worker:
         except HoldfastError as error:
             log.debug("could not release; the lease will end by itself", error=error.message)
 
-    def _stop_load(self, claim: Claim, over: RejectBudgetExceeded) -> None:
-        def stop() -> None:
+    def _stopped_load(self, claim: Claim, over: RejectBudgetExceeded) -> bool:
+        """Give the chunk back and stop its load, unless somebody has given it another budget since."""
+
+        def stop() -> bool:
             with self.database.transaction() as tx:
                 load = lock_load(tx, self.dataset, claim.load_number)
-                if load.status == "open":
+                is_over = load.status != "open" or load.rejects_max == over.allowed
+                if is_over and load.status == "open":
                     set_load_status(tx, load, "stopped", over.message)
                 tx.run("release_chunk", dataset=self.dataset, number=claim.number, epoch=claim.epoch)
+                return is_over
 
-        self._try(stop, "stopping a load over its budget")
+        return self._try(stop, "stopping a load over its budget")
 
     def _settled(self) -> bool:
         """Is there nothing this worker could do or wait for? Closes loads whose chunks are all written."""
+        busy = self._busy()
+        with self.database.reading() as tx:
+            loads = [row["number"] for row in tx.run("open_loads", dataset=self.dataset).rows]
+        for number in loads:
+            if number not in busy:
+                close_load(self.database, get_load(self.database, self.dataset, number), run_id=self.claimant.run_id)
+        self._loads.clear()  # one that could not be published as a whole is another kind of load now
+        return not self._busy()  # closing may have made work, and meanwhile another load may have come
+
+    def _busy(self) -> set[int]:
+        """Loads with chunks that are to do, or in somebody's hand."""
         with self.database.reading() as tx:
             states = tx.run("work_left", dataset=self.dataset).rows
-            loads = [row["number"] for row in tx.run("open_loads", dataset=self.dataset).rows]
-        busy = {row["load_number"] for row in states if row["state"] in ("ready", "claimed")}
-        failed = {row["load_number"] for row in states if row["state"] == "failed"}
-        for number in loads:
-            if number not in busy | failed:
-                close_load(self.database, get_load(self.database, self.dataset, number), run_id=self.claimant.run_id)
-        return not busy
+        return {row["load_number"] for row in states if row["state"] in ("ready", "claimed")}

@@ -17,7 +17,6 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
 from holdfast.domain.errors import ConfigError
@@ -26,6 +25,7 @@ from holdfast.observe.log import mask, register_password_of
 CONFIG_NAME = "holdfast.toml"
 DEFAULT_URL = "sqlite:///holdfast.db"
 _REFERENCE = r"\$\{(\w+)\}"
+_VARIABLE = re.compile(r"HOLDFAST_([A-Z]+)__(\w+)", re.IGNORECASE)
 
 
 class _Section(BaseModel):
@@ -52,6 +52,7 @@ class LoadSettings(_Section):
     retry_for_s: float = Field(default=300.0, ge=0)  # how long to wait for a database that went away
     lease_s: float = Field(default=15.0, gt=0)
     heartbeat_s: float = Field(default=5.0, gt=0)
+    landing_rows_min: int | None = Field(default=None, ge=0)  # None: as suits the engine
 
     @model_validator(mode="after")
     def _beats_in_time(self) -> Self:
@@ -60,22 +61,9 @@ class LoadSettings(_Section):
         return self
 
 
-class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", env_nested_delimiter="__", extra="forbid", frozen=True)
-
+class _Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     load: LoadSettings = LoadSettings()
-
-    @classmethod
-    def settings_customise_sources(  # the signature is pydantic's
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings  # the file's values come in as init: the environment is stronger
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +145,25 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def _settings(data: dict[str, Any], path: Path | None) -> _Settings:
     try:
-        return _Settings(**data)
+        return _Settings(**_overridden(data))
     except ValidationError as error:
         problems = "; ".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors())
         raise ConfigError(
             f"{path or 'environment'}: {problems}", hint="correct the key (or its HOLDFAST_... variable) and try again"
         ) from None  # pydantic's own text would repeat the values, and a url is a secret
-    except SettingsError as error:
-        raise ConfigError(f"environment: {error}", hint="set single keys, as in HOLDFAST_LOAD__WORKERS=4") from None
+
+
+def _overridden(data: dict[str, Any]) -> dict[str, Any]:
+    """The file's values under those of the environment: HOLDFAST_LOAD__WORKERS is `workers` of section `load`.
+
+    By hand, because pydantic-settings takes longer to import than a known file takes to be recognised.
+    """
+    merged = dict(data)
+    for name, value in os.environ.items():
+        if (found := _VARIABLE.fullmatch(name)) and (section := found[1].lower()) in _Settings.model_fields:
+            there = merged.get(section, {})
+            merged[section] = {**there, found[2].lower(): value} if isinstance(there, dict) else there
+    return merged
 
 
 def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:

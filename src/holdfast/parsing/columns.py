@@ -50,9 +50,10 @@ def read_column(texts: pa.Array, reader: ValueReader, digits_max: int | None) ->
             return _read_words(texts, reader, digits_max)
         texts = texts.dictionary_decode()
     kept = pc.utf8_trim(texts, characters=TRIMMED) if reader.column.trim else texts
-    values, doubtful = _TWINS[reader.column.type.kind](Texts(kept), reader.column.type)
-    doubtful |= _breaks_rules(values, reader, digits_max)
-    values = _with_absent(values, doubtful, kept, reader)
+    seen = Texts(kept)
+    values, doubtful = _TWINS[reader.column.type.kind](seen, reader.column.type)
+    _mark_broken_rules(doubtful, values, reader, digits_max)
+    values = _with_absent(values, doubtful, seen, reader)
     return _judged(values, np.flatnonzero(doubtful), texts, reader, digits_max)
 
 
@@ -62,7 +63,7 @@ def absent_column(reader: ValueReader, rows: int) -> pa.Array:
 
 
 def _read_words(texts: pa.Array, reader: ValueReader, digits_max: int | None) -> tuple[pa.Array, Reasons]:
-    read = [reader.read(word, digits_max) for word in texts.dictionary.to_pylist()]
+    read = [reader.read_word(word, digits_max) for word in texts.dictionary.to_pylist()]
     values = pa.array([value for value, _ in read], arrow_type(reader.column.type)).take(texts.indices)
     is_bad = np.array([bool(reasons) for _, reasons in read], np.bool_)
     if not is_bad.any():
@@ -71,12 +72,12 @@ def _read_words(texts: pa.Array, reader: ValueReader, digits_max: int | None) ->
     return values, {row: read[words[row]][1] for row in np.flatnonzero(is_bad[words]).tolist()}
 
 
-def _with_absent(values: pa.Array, doubtful: Mask, texts: pa.Array, reader: ValueReader) -> pa.Array:
+def _with_absent(values: pa.Array, doubtful: Mask, texts: Texts, reader: ValueReader) -> pa.Array:
     """Put NULL or the default where a null word stands, and take those rows out of doubt if they may be absent."""
     if reader.column.null_values == [""]:
-        absent = Texts(texts).lengths == 0
+        absent = texts.lengths == 0
     else:
-        absent = np.asarray(pc.is_in(texts, value_set=pa.array(reader.column.null_values, pa.string())))
+        absent = np.asarray(pc.is_in(texts.array, value_set=pa.array(reader.column.null_values, pa.string())))
     if not absent.any():
         return values
     value, reasons = reader.absent()
@@ -84,15 +85,13 @@ def _with_absent(values: pa.Array, doubtful: Mask, texts: pa.Array, reader: Valu
     return values if reasons else pc.if_else(pa.array(absent), pa.scalar(value, values.type), values)
 
 
-def _breaks_rules(values: pa.Array, reader: ValueReader, digits_max: int | None) -> Mask:
-    doubtful = np.zeros(len(values), np.bool_)
+def _mark_broken_rules(doubtful: Mask, values: pa.Array, reader: ValueReader, digits_max: int | None) -> None:
     if reader.low is not None:
         doubtful |= _mask(pc.less(values, pa.scalar(reader.low, values.type)))
     if reader.high is not None:
         doubtful |= _mask(pc.greater(values, pa.scalar(reader.high, values.type)))
     if digits_max is not None and digits_max < _INT64_DIGITS and reader.column.type.kind is Kind.DECIMAL:
         doubtful |= np.abs(_unscaled(values)) >= 10**digits_max
-    return doubtful
 
 
 def _mask(values: pa.Array) -> Mask:
@@ -128,7 +127,7 @@ def _ints(texts: Texts, column_type: ColumnType) -> Typed:
     if len(marks):
         is_sign = (texts.data[marks] == _MINUS) & (marks == texts.starts[rows]) & (texts.lengths[rows] > 1)
         doubtful[rows[~is_sign]] = True
-    values = pc.cast(texts.replaced(doubtful, "0"), pa.int64())
+    values = pc.cast(texts.replaced(doubtful, "0").array, pa.int64())
     if column_type.kind is Kind.INT:
         low, high = INT_RANGES[Kind.INT]
         numbers = values.to_numpy()
@@ -148,7 +147,7 @@ def _decimals(texts: Texts, column_type: ColumnType) -> Typed:
     if len(odd) > len(texts) * _ODD_SHARE_MAX:
         unscaled, doubtful = _odd_decimals(texts, scale, whole_max)
         return _scaled(unscaled, column_type), doubtful
-    unscaled = _without_points(Texts(texts.replaced(~plain, "0." + "0" * scale)))
+    unscaled = _without_points(texts.replaced(~plain, "0." + "0" * scale))
     doubtful = np.zeros(len(texts), np.bool_)
     if len(odd):
         unscaled = unscaled.copy()
@@ -186,7 +185,7 @@ def _odd_decimals(texts: Texts, scale: int, whole_max: int) -> tuple[Ints, Mask]
     doubtful = (whole < 1) | (whole > whole_max) | (fraction > scale) | (points > 1) | ((points == 1) & (fraction == 0))
     doubtful[rows[~is_sign & ~is_point]] = True
     fraction[doubtful] = 0
-    clean = Texts(texts.replaced(doubtful, "0"))
+    clean = texts.replaced(doubtful, "0")
     marks, rows = clean.other_than_digits()
     removed = np.concatenate([np.zeros(1, np.int64), np.bincount(rows, minlength=rows_count).cumsum()])
     starts = pa.py_buffer((clean.starts - removed).astype(np.int32))
@@ -212,7 +211,7 @@ def _unscaled(values: pa.Array) -> Ints:
 
 def _floats(texts: Texts, _: ColumnType) -> Typed:
     doubtful = ~_mask(pc.match_substring_regex(texts.array, _FLOAT))
-    values = pc.cast(texts.replaced(doubtful, "0"), pa.float64())
+    values = pc.cast(texts.replaced(doubtful, "0").array, pa.float64())
     return values, doubtful | ~np.isfinite(values.to_numpy())
 
 

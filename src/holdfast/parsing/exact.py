@@ -12,20 +12,21 @@ from typing import Any
 import pyarrow as pa
 
 from holdfast.domain.contract import Contract, CsvFormat
+from holdfast.domain.origin import ROW_COLUMN
 from holdfast.domain.reject import Reason, Reject
-from holdfast.parsing.boundaries import narrow, width_of
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.header import Layout
+from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 from holdfast.parsing.parsed import ParsedChunk, arrow_type
-from holdfast.parsing.records import Flaw, Kind, line_end_of
-from holdfast.parsing.rejecting import Rejecter, ragged, structural
+from holdfast.parsing.records import Flaw, Kind
+from holdfast.parsing.rejecting import Place, Rejecter, ragged, structural
 
 
 @dataclass(slots=True)
 class Tokenizer:
     """Walks over the records of a text that has one byte a character."""
 
-    text: bytes
+    text: Text
     fmt: CsvFormat
     line_end: bytes
     size_max: int
@@ -113,9 +114,16 @@ def parse_chunk_exact(
     digits_max: int | None = None,
 ) -> ParsedChunk:
     """Parse a chunk record by record: the same answer as `parse_chunk`, on any input, slowly."""
+    place = Place(row=0, line=lambda: first_line, offset=base_offset)
+    return parse_part_exact(data, narrow(data, layout.encoding), layout, contract, place, digits_max)
+
+
+def parse_part_exact(
+    data: bytes, text: Text, layout: Layout, contract: Contract, place: Place, digits_max: int | None
+) -> ParsedChunk:
+    """The same for a part of a chunk that begins and ends at record ends. `text`: `data` as `narrow` sees it."""
     width, fmt = width_of(layout.encoding), contract.format
-    text = narrow(data, layout.encoding)
-    rejecter = Rejecter(data, layout.newline, layout.encoding, first_line, base_offset)
+    rejecter = Rejecter(data, text, layout.newline, layout.encoding, place)
     counts = {Kind.BLANK: 0, Kind.COMMENT: 0}
     values: list[list[Any]] = [[] for _ in layout.columns]
     numbers: list[int] = []
@@ -138,7 +146,7 @@ def parse_chunk_exact(
         bound.column.name: pa.array(column, arrow_type(bound.column.type))
         for bound, column in zip(layout.columns, values, strict=True)
     }
-    table = pa.table({**columns, "row": pa.array(numbers, pa.int32())})
+    table = pa.table({**columns, ROW_COLUMN: pa.array([place.row + number for number in numbers], pa.int32())})
     return ParsedChunk(table, rejects, counts[Kind.BLANK], counts[Kind.COMMENT])
 
 

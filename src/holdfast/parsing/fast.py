@@ -1,27 +1,36 @@
 """The fast path: bad records cut out, the rest read by pyarrow as texts, each column made typed as a whole.
 
-Where pyarrow and the record scan do not count the same records, the exact path has the word.
+A chunk is gone through in parts that end at record ends: so its texts take little memory, whatever its size. Where
+pyarrow and the record scan do not count the same records of a part, the exact path has the word about it.
 """
 
 from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pv
 
 from holdfast.domain.contract import Contract, CsvFormat
-from holdfast.domain.reject import Reason, Reject
-from holdfast.parsing.boundaries import Ints
+from holdfast.domain.origin import ROW_COLUMN
+from holdfast.domain.reject import Reason
+from holdfast.parsing.boundaries import Ints, Quotes, count_of
 from holdfast.parsing.columns import Reasons, absent_column, may_want_words, read_column, wants_words
-from holdfast.parsing.exact import parse_chunk_exact
+from holdfast.parsing.exact import parse_part_exact
 from holdfast.parsing.header import Layout
-from holdfast.parsing.parsed import ParsedChunk
+from holdfast.parsing.lines import width_of
+from holdfast.parsing.parsed import ParsedChunk, joined
 from holdfast.parsing.records import Flaw, Kind, Records, is_tidy, scan, settled
-from holdfast.parsing.rejecting import Rejecter, ragged, structural
+from holdfast.parsing.rejecting import Place, Rejecter, ragged, structural
 
+pa.enable_signal_handlers(False)  # Arrow would cancel the read in hand and hide who asked for a stop
+PART_BYTES = 4 * 1024 * 1024  # handled at once: texts and masks of so much stay in the processor's cache
+PART_BYTES_A_FIELD = 16 * 1024  # a column's part has a fixed cost, which shorter ones would feel
+_FEW_ROWS = 100
 _SAMPLE_BYTES = 64 * 1024
 _SAMPLE_WORDS_SHARE_MAX = 0.5
 
@@ -53,21 +62,70 @@ def parse_chunk(
     `first_line` (1-based) and `base_offset` place its start in the file. `digits_max`: how many significant digits the
     database holds exactly; decimals with more are rejected.
     """
-    fmt, records = contract.format, None
+    fmt, width = contract.format, width_of(layout.encoding)
     quotes = settled(data, fmt, layout.newline, layout.encoding)
-    if not is_tidy(quotes, layout.newline, layout.encoding):
-        records = scan(data, fmt, layout.newline, layout.encoding, quotes)
-    fields = _read_fields(data if records is None else _body(data, records, layout.encoding), layout, fmt)
-    columns, reasons = _read_columns(fields, layout, digits_max) if fields else ([], {})
-    if fields and records is None and not reasons and not fields.ragged:
-        return ParsedChunk(_table(columns, layout, np.arange(fields.rows)), [])
-    records = records or scan(data, fmt, layout.newline, layout.encoding, quotes)
-    if fields is None or fields.records != records.data_count:
-        return parse_chunk_exact(
-            data, layout, contract, first_line=first_line, base_offset=base_offset, digits_max=digits_max
+    size = max(PART_BYTES, PART_BYTES_A_FIELD * layout.fields) // width
+    parser = _PartParser(layout, contract, digits_max)
+    parts: list[ParsedChunk] = []
+    for start, part in quotes.parts(size) if quotes.length else [(0, quotes)]:
+        is_last = start + part.length == quotes.length
+        text = data[start * width : None if is_last else (start + part.length) * width] if width > 1 else part.text
+        place = Place(
+            row=sum(done.read for done in parts),
+            line=partial(_line_at, start, quotes, first_line),
+            offset=base_offset + start * width,
         )
-    rejecter = Rejecter(data, layout.newline, layout.encoding, first_line, base_offset)
-    return _assemble(columns, reasons, fields, records, layout, rejecter)
+        parts.append(parser.parse(bytes(text), part, place))
+    return joined(parts)
+
+
+def _line_at(place: int, quotes: Quotes, first_line: int) -> int:
+    return first_line + count_of(memoryview(quotes.text)[:place], quotes.line_end)
+
+
+@dataclass(slots=True)
+class _PartParser:
+    """Parses a chunk part by part, so that the texts of all its fields are never there at once."""
+
+    layout: Layout
+    contract: Contract
+    digits_max: int | None
+    _words: set[int] | None = None  # places of columns read by their distinct texts; the first part decides
+
+    def parse(self, data: bytes, quotes: Quotes, place: Place) -> ParsedChunk:
+        layout, records = self.layout, None
+        if not is_tidy(quotes, layout.newline, layout.encoding):
+            records = scan(data, quotes.fmt, layout.newline, layout.encoding, quotes)
+        fields = self._fields(data if records is None else _body(data, records, layout.encoding))
+        columns, reasons = _read_columns(fields, layout, self.digits_max) if fields else ([], {})
+        if fields and records is None and not reasons and not fields.ragged:
+            return ParsedChunk(_table(columns, layout, np.arange(place.row, place.row + fields.rows)), [])
+        records = records or scan(data, quotes.fmt, layout.newline, layout.encoding, quotes)
+        if fields is None or fields.records != records.data_count:
+            return parse_part_exact(data, quotes.text, layout, self.contract, place, self.digits_max)
+        rejecter = Rejecter(data, quotes.text, layout.newline, layout.encoding, place)
+        return _assemble(columns, reasons, fields, records, layout, rejecter)
+
+    def _fields(self, body: bytes) -> _Fields | None:
+        """The fields of well-formed records; None where pyarrow cannot be trusted with them."""
+        layout, fmt = self.layout, self.contract.format
+        if _is_beyond_pyarrow(body, fmt):
+            return None
+        places = sorted({bound.place for bound in layout.columns if bound.place is not None}) or [0]
+        if not body:
+            return _Fields({place: pa.array([], pa.string()) for place in places}, 0, {})
+        if self._words is None:
+            self._words = _places_of_words(body, layout, fmt)
+        return _read(body, layout, fmt, places, self._words)
+
+
+def _places_of_words(body: bytes, layout: Layout, fmt: CsvFormat) -> set[int]:
+    words = {b.place for b in layout.columns if b.place is not None and wants_words(b.reader)}
+    doubtful = {b.place for b in layout.columns if b.place is not None and may_want_words(b.reader)} - words
+    if doubtful:
+        sample = _read(body[: body.rfind(b"\n", 0, _SAMPLE_BYTES) + 1] or body, layout, fmt, sorted(doubtful), set())
+        words |= {place for place in doubtful if sample and _has_few_words(sample.columns[place])}
+    return words
 
 
 def _body(data: bytes, records: Records, encoding: str) -> bytes:
@@ -85,21 +143,6 @@ def _body(data: bytes, records: Records, encoding: str) -> bytes:
 def _is_beyond_pyarrow(body: bytes, fmt: CsvFormat) -> bool:
     """An escape has another meaning to pyarrow, and a byte order mark at the start none at all."""
     return bool(fmt.escape and fmt.escape.encode() in body) or body.startswith(codecs.BOM_UTF8)
-
-
-def _read_fields(body: bytes, layout: Layout, fmt: CsvFormat) -> _Fields | None:
-    """The fields of well-formed records; None where pyarrow cannot be trusted with them."""
-    if _is_beyond_pyarrow(body, fmt):
-        return None
-    places = sorted({bound.place for bound in layout.columns if bound.place is not None}) or [0]
-    if not body:
-        return _Fields({place: pa.array([], pa.string()) for place in places}, 0, {})
-    words = {b.place for b in layout.columns if b.place is not None and wants_words(b.reader)}
-    doubtful = {b.place for b in layout.columns if b.place is not None and may_want_words(b.reader)} - words
-    if doubtful:
-        sample = _read(body[: body.rfind(b"\n", 0, _SAMPLE_BYTES) + 1] or body, layout, fmt, sorted(doubtful), set())
-        words |= {place for place in doubtful if sample and _has_few_words(sample.columns[place])}
-    return _read(body, layout, fmt, places, words)
 
 
 def _has_few_words(texts: pa.Array) -> bool:
@@ -160,7 +203,7 @@ def _read_columns(fields: _Fields, layout: Layout, digits_max: int | None) -> tu
 
 def _table(columns: list[pa.Array], layout: Layout, rows: Ints) -> pa.Table:
     names = [bound.column.name for bound in layout.columns]
-    return pa.table([*columns, pa.array(rows.astype(np.int32))], names=[*names, "row"])
+    return pa.table([*columns, pa.array(rows.astype(np.int32))], names=[*names, ROW_COLUMN])
 
 
 def _assemble(
@@ -170,16 +213,29 @@ def _assemble(
     row_of = is_row.cumsum() - 1
     data_records = np.flatnonzero(records.kind == Kind.DATA)
     well_formed = np.delete(data_records, sorted(fields.ragged))
-    why = {int(r): structural(Flaw(int(records.flaw[r])).code) for r in np.flatnonzero(records.kind == Kind.BAD)}
-    why |= {int(data_records[at]): ragged(layout.fields, found) for at, found in fields.ragged.items()}
+    bad = np.flatnonzero(records.kind == Kind.BAD)
+    of_flaw = {int(flaw): structural(flaw.code) for flaw in Flaw if flaw}
+    why = {record: of_flaw[flaw] for record, flaw in zip(bad.tolist(), records.flaw[bad].tolist(), strict=True)}
+    of_count = {found: ragged(layout.fields, found) for found in set(fields.ragged.values())}
+    why |= {int(data_records[at]): of_count[found] for at, found in fields.ragged.items()}
     why |= {int(well_formed[at]): found for at, found in reasons.items()}
-    rejects: list[Reject] = [
-        rejecter.reject(int(row_of[r]), int(records.start[r]), int(records.end[r]), why[r]) for r in sorted(why)
+    wrong = np.array(sorted(why), np.int64)
+    places = (ints[wrong].tolist() for ints in (row_of, records.start, records.end))
+    rejects = [
+        rejecter.reject(row, start, end, why[record])
+        for record, row, start, end in zip(wrong.tolist(), *places, strict=True)
     ]
-    table = _table(columns, layout, row_of[well_formed])
-    if reasons:
-        keep = np.ones(fields.rows, np.bool_)
-        keep[list(reasons)] = False
-        table = table.filter(pa.array(keep))
+    table = _table(columns, layout, rejecter.place.row + row_of[well_formed])
+    table = _without(table, sorted(reasons))
     blanks, comments = (int(np.count_nonzero(records.kind == kind)) for kind in (Kind.BLANK, Kind.COMMENT))
     return ParsedChunk(table, rejects, blanks, comments)
+
+
+def _without(table: pa.Table, rows: list[int]) -> pa.Table:
+    """The table without some rows. What lies between few of them is not copied."""
+    if len(rows) > _FEW_ROWS:
+        keep = np.ones(table.num_rows, np.bool_)
+        keep[rows] = False
+        return table.filter(pa.array(keep))
+    edges = pairwise([-1, *rows, table.num_rows])
+    return pa.concat_tables([table.slice(last + 1, row - last - 1) for last, row in edges]) if rows else table

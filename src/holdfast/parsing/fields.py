@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from holdfast.domain.contract import CsvFormat
 
 
@@ -61,7 +63,12 @@ def _split_escaped(record: str, fmt: CsvFormat) -> list[str]:
 
 def without_line_end(record: bytes, newline: str, encoding: str) -> bytes:
     """A record's bytes without its line end: LF, CRLF, or in a "cr" file CR."""
-    lf, cr = (mark.encode(encoding) for mark in "\n\r")
+    lf, cr = _line_ends(encoding)
     if newline == "cr":
         return record.removesuffix(cr)
     return record.removesuffix(lf).removesuffix(cr) if record.endswith(lf) else record
+
+
+@cache
+def _line_ends(encoding: str) -> tuple[bytes, bytes]:
+    return "\n".encode(encoding), "\r".encode(encoding)

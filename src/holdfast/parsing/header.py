@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from holdfast.domain.contract import Column, Contract, CsvFormat, header_key
 from holdfast.domain.errors import DriftRefused, SourceError
 from holdfast.parsing.fields import split_fields, without_line_end
-from holdfast.parsing.records import Flaw, Kind, Newline, find_cut, line_end_of, scan, sniff_newline
+from holdfast.parsing.lines import Newline, line_end_of, sniff_newline
 from holdfast.parsing.values import ValueReader
 
 _NOTHING_LOADED = "nothing was loaded"
@@ -118,6 +118,8 @@ def _first_record(
     head: bytes, start: int, fmt: CsvFormat, newline: Newline, encoding: str, at_eof: bool, file_name: str
 ) -> tuple[int, int]:
     """Where the header stands, or in a file without one the first sound record."""
+    from holdfast.parsing.records import Flaw, Kind, find_cut, scan  # and with them numpy, for new files only
+
     while start < len(head):
         size = find_cut(head[start:], fmt, newline, 1, at_eof, encoding)
         if size is None:

@@ -10,8 +10,9 @@ from holdfast.domain.errors import DriftRefused
 from holdfast.domain.reject import REASON_CODES
 from holdfast.parsing.csv import bind, parse_chunk, read_header
 from holdfast.parsing.infer import Inference
+from holdfast.parsing.lines import line_end_of
 from holdfast.parsing.parsed import ParsedChunk
-from holdfast.parsing.records import count_lines, line_end_of
+from holdfast.parsing.records import count_lines
 
 
 def proved(inference: Inference, head: bytes, *, at_eof: bool) -> Inference:

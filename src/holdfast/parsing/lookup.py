@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.domain.contract import Contract, CsvFormat
-from holdfast.parsing.boundaries import width_of
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.header import Layout
+from holdfast.parsing.lines import width_of
 from holdfast.parsing.records import Kind, scan, settled
 
 

@@ -14,8 +14,8 @@ from holdfast.domain.types import ColumnType, Kind
 class ParsedChunk:
     """One chunk, parsed. `read == table.num_rows + len(rejects)` always.
 
-    `table` has the contract's columns in the contract's order, typed as `arrow_type` says, plus a last column `row`
-    (int32): the record's number within the chunk, from 0, rejects counted, blank lines and comments not.
+    `table` has the contract's columns in the contract's order, typed as `arrow_type` says, plus a last one,
+    `ROW_COLUMN` (int32): the record's number within the chunk, from 0, rejects counted, blank lines and comments not.
     """
 
     table: pa.Table
@@ -26,6 +26,16 @@ class ParsedChunk:
     @property
     def read(self) -> int:
         return int(self.table.num_rows) + len(self.rejects)
+
+
+def joined(parts: list[ParsedChunk]) -> ParsedChunk:
+    """One chunk of its parts in order, whose rows are numbered through."""
+    return ParsedChunk(
+        pa.concat_tables([part.table for part in parts]),
+        [reject for part in parts for reject in part.rejects],
+        sum(part.blank_lines for part in parts),
+        sum(part.comment_lines for part in parts),
+    )
 
 
 def arrow_type(column_type: ColumnType) -> pa.DataType:

@@ -11,16 +11,12 @@ import codecs
 import sys
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 
 from holdfast.domain.contract import CsvFormat
-from holdfast.parsing.boundaries import Ints, Quotes, narrow, positions, unescaped, width_of
-
-Newline = Literal["lf", "cr"]
-Bytes8 = np.ndarray[Any, np.dtype[np.uint8]]
+from holdfast.parsing.boundaries import Bytes8, Ints, Quotes, count_of, positions, unescaped
+from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 
 
 class Kind(IntEnum):
@@ -62,35 +58,14 @@ class Records:
         return int(np.count_nonzero(self.kind == Kind.DATA))
 
 
-def sniff_newline(head: bytes, encoding: str = "utf-8") -> Newline:
-    """Which line end a file uses: "cr" only where its head has carriage returns and no line feed at all."""
-    text = narrow(head, encoding)
-    return "cr" if b"\r" in text and b"\n" not in text else "lf"
-
-
-def line_end_of(newline: str) -> bytes:
-    return b"\r" if newline == "cr" else b"\n"
-
-
-def count_lines(data: bytes, newline: str, encoding: str = "utf-8") -> int:
+def count_lines(data: Text | memoryview, newline: str, encoding: str = "utf-8") -> int:
     """Physical lines; a last one without a line end counts."""
     text, mark = narrow(data, encoding), line_end_of(newline)
-    return text.count(mark) + (1 if text and not text.endswith(mark) else 0)
-
-
-def tail_bytes(tail: bytes, lines: int, newline: str, encoding: str = "utf-8") -> int:
-    """How many bytes the last `lines` physical lines of `tail` take."""
-    text, mark = narrow(tail[len(tail) % width_of(encoding) :], encoding), line_end_of(newline)
-    end = len(text) - (1 if text.endswith(mark) else 0)
-    for _ in range(lines):
-        end = text.rfind(mark, 0, max(end, 0))
-        if end < 0:
-            return len(tail)
-    return (len(text) - end - 1) * width_of(encoding)
+    return count_of(text, mark) + (1 if text and text[-1:] != mark else 0)
 
 
 def find_cut(
-    window: bytes, fmt: CsvFormat, newline: str, at_least: int, at_eof: bool, encoding: str = "utf-8"
+    window: Text, fmt: CsvFormat, newline: str, at_least: int, at_eof: bool, encoding: str = "utf-8"
 ) -> int | None:
     """The end of the first record that ends at or after byte `at_least` of `window`, which begins at a record's start.
 
@@ -126,13 +101,13 @@ def is_tidy(quotes: Quotes, newline: str, encoding: str = "utf-8") -> bool:
     return not any(quotes.oversized(len(data), fmt.max_record_bytes))
 
 
-def _may_have_blank_lines(text: bytes, mark: bytes) -> bool:
+def _may_have_blank_lines(text: Text, mark: bytes) -> bool:
     return (
         text.startswith((mark, b"\r")) or _holds_pair(text, mark * 2) or (b"\r" in text and _holds_pair(text, b"\n\r"))
     )
 
 
-def _holds_pair(text: bytes, pair: bytes) -> bool:
+def _holds_pair(text: Text, pair: bytes) -> bool:
     """`pair in text`, for a first byte so frequent that searching for it stalls: two bytes are compared as one."""
     wanted = int.from_bytes(pair, sys.byteorder)
     return any(
@@ -142,9 +117,11 @@ def _holds_pair(text: bytes, pair: bytes) -> bool:
     )
 
 
-def is_utf8(data: bytes) -> bool:
+def is_utf8(data: Text) -> bool:
     if data.isascii():
         return True
+    import pyarrow as pa  # here: a plan needs no more than numpy
+
     offsets = np.array([0, len(data)], np.int32)
     text = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     try:
@@ -175,7 +152,7 @@ def scan(data: bytes, fmt: CsvFormat, newline: str, encoding: str = "utf-8", quo
     return Records(start, end, kind, flaw)
 
 
-def _record_ends(text: bytes, fmt: CsvFormat, mark: bytes, quotes: Quotes) -> Ints:
+def _record_ends(text: Text, fmt: CsvFormat, mark: bytes, quotes: Quotes) -> Ints:
     newlines = unescaped(text, positions(text, mark), fmt)
     before = newlines.searchsorted(quotes.places)
     opened, closed = before[0::2], before[1::2]
@@ -189,7 +166,7 @@ def _record_ends(text: bytes, fmt: CsvFormat, mark: bytes, quotes: Quotes) -> In
     return ends if not text or (len(ends) and ends[-1] == len(text)) else np.append(ends, len(text))
 
 
-def _mark_flaws(flaw: Bytes8, ends: Ints, text: bytes, newline: str, quotes: Quotes) -> None:
+def _mark_flaws(flaw: Bytes8, ends: Ints, text: Text, newline: str, quotes: Quotes) -> None:
     strays = _stray_line_ends(text, newline)
     if len(strays):
         outside = quotes.places.searchsorted(strays) & 1 == 0
@@ -198,7 +175,7 @@ def _mark_flaws(flaw: Bytes8, ends: Ints, text: bytes, newline: str, quotes: Quo
     flaw[ends.searchsorted(nuls, side="right")] = Flaw.NUL
 
 
-def _stray_line_ends(text: bytes, newline: str) -> Ints:
+def _stray_line_ends(text: Text, newline: str) -> Ints:
     if newline == "cr":
         return positions(text, b"\n")
     if b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"):
@@ -233,7 +210,7 @@ def _mark_undecodable(flaw: Bytes8, data: bytes, end: Ints, encoding: str) -> No
             place = int(end[record])
 
 
-def _kinds(text: bytes, fmt: CsvFormat, mark: bytes, starts: Ints, ends: Ints) -> Bytes8:
+def _kinds(text: Text, fmt: CsvFormat, mark: bytes, starts: Ints, ends: Ints) -> Bytes8:
     """What each record is, flaws disregarded: a comment or a blank line has none."""
     kind = np.zeros(len(starts), np.uint8)
     if not text:

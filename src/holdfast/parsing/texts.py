@@ -24,7 +24,7 @@ class Texts:
         bytes_ = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
         self.data = bytes_[starts[0] : starts[-1]]
         self.starts: Ints = starts - starts[0]
-        self.lengths: Ints = np.diff(starts)
+        self.lengths: Ints = starts[1:] - starts[:-1]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -45,12 +45,12 @@ class Texts:
         plain[self.starts.searchsorted(marks, side="right") - 1] = False
         return plain
 
-    def replaced(self, mask: Mask, text: str) -> pa.Array:
+    def replaced(self, mask: Mask, text: str) -> Texts:
         """The texts, with `text` where `mask` says."""
         rows = np.flatnonzero(mask)
         if len(rows) > len(self) * _FEW_SHARE:
-            return pc.if_else(pa.array(mask), pa.scalar(text), self.array)
-        return self._spliced(rows, text.encode()) if len(rows) else self.array
+            return Texts(pc.if_else(pa.array(mask), pa.scalar(text), self.array))
+        return Texts(self._spliced(rows, text.encode())) if len(rows) else self
 
     def _spliced(self, rows: Ints, text: bytes) -> pa.Array:
         """As `replaced` does, cheaper for few rows: what lies between them is copied whole."""

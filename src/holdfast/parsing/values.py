@@ -21,6 +21,8 @@ from holdfast.parsing.moments import NoSuchMoment, moment_format, read_date
 
 TRIMMED = " \t\r\n\v\f\u00a0"
 VALUE_SHOWN_CHARS_MAX = 200
+WORD_CHARS_MAX = 64  # longer texts are not remembered
+Judged = tuple[Any, tuple[Reason, ...]]
 _INT = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?")
 _FLOAT = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -163,6 +165,7 @@ class ValueReader:
     null_words: frozenset[str] = frozenset()
     words: dict[str, bool] = field(default_factory=dict)
     pattern: re.Pattern[str] | None = None
+    _known: dict[str, Judged] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         column = self.column
@@ -214,7 +217,15 @@ class ValueReader:
             raise Unfit("E_BOOL", "expected one of " + ", ".join(self.words))
         return value
 
-    def read(self, text: str, digits_max: int | None = None) -> tuple[Any, tuple[Reason, ...]]:
+    def read_word(self, text: str, digits_max: int | None) -> Judged:
+        """As `read`, for a text that is likely to come again: always asked with the same `digits_max`."""
+        if len(text) > WORD_CHARS_MAX:
+            return self.read(text, digits_max)
+        if (known := self._known.get(text)) is None:
+            known = self._known[text] = self.read(text, digits_max)
+        return known
+
+    def read(self, text: str, digits_max: int | None = None) -> Judged:
         """(value, ()) or (None, every reason against it)."""
         trimmed = text.strip(TRIMMED) if self.column.trim else text
         if trimmed in self.null_words:
@@ -226,7 +237,7 @@ class ValueReader:
         reasons = tuple(self._reason(c, m, text) for c, m in self._broken_rules(trimmed, value, digits_max))
         return (None, reasons) if reasons else (value, ())
 
-    def absent(self, text: str | None = None) -> tuple[Any, tuple[Reason, ...]]:
+    def absent(self, text: str | None = None) -> Judged:
         """What stands where the source has no value."""
         if self.default is not None or self.column.nullable:
             return self.default, ()

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.domain.table import MergeShape, TableDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = dict[str, Any]
 
@@ -101,6 +102,16 @@ class Database(Protocol):
     @property
     def exact_digits_max(self) -> int | None:
         """How many significant decimal digits the engine holds exactly; None: as many as a contract can ask for."""
+        ...
+
+    @property
+    def landing_rows_min(self) -> int:
+        """From how many rows on a first load is quicker by a landing table than chunk by chunk."""
+        ...
+
+    @property
+    def lands_in_key_order(self) -> bool:
+        """Is it so even where rows come in the order of their key?"""
         ...
 
     def problem_with(self, definition: TableDefinition) -> list[str]:

@@ -64,6 +64,12 @@ def test_option_beats_environment_beats_file(tmp_path: Path, monkeypatch: pytest
     assert load_project("postgresql://option/x", start=tmp_path).url == "postgresql://option/x"
 
 
+def test_a_mistaken_variable_is_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "[load]\nworkers = 3\n")
+    monkeypatch.setenv("HOLDFAST_LOAD__WORKRES", "7")
+    assert "unknown key 'load.workres' (did you mean 'workers'?)" in refusal(tmp_path)
+
+
 def test_a_relative_path_given_on_the_command_line_starts_where_the_user_is(tmp_path: Path) -> None:
     write(tmp_path, "")
     inner = tmp_path / "inner"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.domain.contract import Column, Contract, CsvFormat
-from holdfast.parsing import csv
+from holdfast.parsing import boundaries, csv, fast
 from holdfast.parsing.parsed import ParsedChunk
 from holdfast.parsing.records import Kind, find_cut, scan
 
@@ -89,6 +89,19 @@ def assert_same(one: ParsedChunk, other: ParsedChunk) -> None:
 @given(data=nasty, newline=st.sampled_from(["lf", "lf", "cr"]))
 def test_fast_and_exact_agree_on_any_bytes(columns: list[Column], fmt: CsvFormat, data: bytes, newline: str) -> None:
     assert_same(*parse_both(data, contract_of(columns, fmt), newline))
+
+
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS.keys())
+@settings(max_examples=150, deadline=None)
+@given(data=nasty, encoding=st.sampled_from(["utf-8", "utf-8", "utf-16-le"]))
+def test_they_agree_where_a_chunk_is_gone_through_piece_by_piece(fmt: CsvFormat, data: bytes, encoding: str) -> None:
+    """Parts and slices are large in earnest; so small, every chunk is many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boundaries, "_SLICE_BYTES", 7)
+        patch.setattr(boundaries, "_SLICE_QUOTES", 2)
+        patch.setattr(fast, "PART_BYTES", 12)
+        patch.setattr(fast, "PART_BYTES_A_FIELD", 1)
+        assert_same(*parse_both(data, contract_of(WIDE, fmt), "lf", encoding))
 
 
 VALUES = [

@@ -6,7 +6,8 @@ import pytest
 
 from holdfast.domain.contract import CsvFormat
 from holdfast.parsing.boundaries import Quotes
-from holdfast.parsing.records import Flaw, Kind, count_lines, find_cut, scan, sniff_newline, tail_bytes
+from holdfast.parsing.lines import sniff_newline, tail_bytes
+from holdfast.parsing.records import Flaw, Kind, count_lines, find_cut, scan
 
 PLAIN = CsvFormat()
 

@@ -45,11 +45,11 @@ def _column(column: ColumnDefinition, engine: Engine) -> str:
         words.append(f"DEFAULT {engine.default_now(column.type)}")
     if not column.nullable:
         words.append("NOT NULL")
-    words += [f"CHECK ({rule})" for rule in (*engine.column_checks(column), *_value_rules(column))]
+    words += [f"CHECK ({rule})" for rule in (*engine.column_checks(column), *_value_rules(column, engine))]
     return " ".join(words)
 
 
-def _value_rules(column: ColumnDefinition) -> list[str]:
+def _value_rules(column: ColumnDefinition, engine: Engine) -> list[str]:
     """Text has no `min` and `max` here: databases order text differently. `one_of` is the same anywhere."""
     name, rule, rules = quote(column.name), column.check, []
     if column.type.kind in _RANGED:
@@ -58,7 +58,7 @@ def _value_rules(column: ColumnDefinition) -> list[str]:
         if rule.max is not None:
             rules.append(f"{name} <= {_literal(column, rule.max)}")
     if rule.one_of and column.type.kind is not Kind.JSON:
-        rules.append(f"{name} IN ({', '.join(_literal(column, value) for value in rule.one_of)})")
+        rules.append(engine.one_of(name, [_literal(column, value) for value in rule.one_of]))
     return rules
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from holdfast.adapters.databases.address import Address
 from holdfast.domain.errors import HoldfastError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ class Engine(Protocol):
 
     @property
     def exact_digits_max(self) -> int | None: ...
+
+    @property
+    def landing_rows_min(self) -> int: ...
+
+    @property
+    def lands_in_key_order(self) -> bool: ...
 
     @property
     def real_is_double(self) -> bool:
@@ -85,6 +93,10 @@ class Engine(Protocol):
 
     def column_checks(self, column: ColumnDefinition, /) -> list[str]:
         """Rules that the type's name alone does not enforce on this engine."""
+        ...
+
+    def one_of(self, column: str, values: list[str], /) -> str:
+        """The rule that a (quoted) column holds one of these literals, in its quickest form."""
         ...
 
     def default_now(self, column_type: ColumnType, /) -> str: ...

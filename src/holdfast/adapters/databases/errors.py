@@ -6,10 +6,10 @@ A driver's text may repeat values and, in the URL it was given, a password: an e
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pyarrow as pa
 import sqlalchemy.exc as sa_exc
 
 from holdfast.adapters.databases.address import Address
@@ -24,8 +24,13 @@ from holdfast.domain.errors import (
     StatementFailed,
 )
 
-_VALUE_ERRORS = (OverflowError, UnicodeError, pa.ArrowException)
 _ROLLED_BACK = "nothing of it was kept"
+
+
+def _value_errors() -> tuple[type[Exception], ...]:
+    """Arrow's own only where it is there already: asking for them must not import it."""
+    arrow = sys.modules.get("pyarrow")
+    return (OverflowError, UnicodeError, arrow.ArrowException) if arrow else (OverflowError, UnicodeError)
 
 
 class Translator:
@@ -41,8 +46,10 @@ class Translator:
         """Errors of the block come out as DatabaseError, a lost connection as `lost`; the driver's own are hidden."""
         try:
             yield
-        except (sa_exc.SQLAlchemyError, *self._driver_errors, *_VALUE_ERRORS) as error:
-            raise self._in_our_words(error, what, lost) from None
+        except Exception as error:
+            if isinstance(error, (sa_exc.SQLAlchemyError, *self._driver_errors, *_value_errors())):
+                raise self._in_our_words(error, what, lost) from None
+            raise
 
     def _in_our_words(
         self, error: BaseException, what: str, lost: type[ConnectionLost | DatabaseUnavailable]
@@ -69,11 +76,11 @@ class Translator:
             )
         if isinstance(error, sa_exc.PendingRollbackError):
             return Fault(ConnectionLost, "the connection was lost earlier in this transaction")
-        if isinstance(error, _VALUE_ERRORS):
+        if isinstance(error, _value_errors()):
             return Fault(ConstraintViolation, f"a value cannot be stored ({type(error).__name__})")
         driver = error.orig if isinstance(error, sa_exc.DBAPIError) and error.orig else error
         fault = self._engine.fault(driver)
-        if fault is None and isinstance(driver, _VALUE_ERRORS):
+        if fault is None and isinstance(driver, _value_errors()):
             return Fault(ConstraintViolation, f"a value cannot be stored ({type(driver).__name__})")
         if fault and isinstance(error, sa_exc.DBAPIError) and error.connection_invalidated:
             return Fault(

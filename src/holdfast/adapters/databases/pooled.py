@@ -37,6 +37,14 @@ class PooledDatabase:
     def exact_digits_max(self) -> int | None:
         return self._engine.exact_digits_max
 
+    @property
+    def landing_rows_min(self) -> int:
+        return self._engine.landing_rows_min
+
+    @property
+    def lands_in_key_order(self) -> bool:
+        return self._engine.lands_in_key_order
+
     def statement(self, name: str) -> str:
         return named_statement(self._engine, name)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from holdfast.adapters.databases.address import Address
@@ -29,8 +28,10 @@ except ImportError:
         hint="pip install 'holdfast[postgres]'",
     ) from None
 
-from holdfast.adapters.databases.postgres_copy import copy_in
 from holdfast.adapters.databases.postgres_faults import fault_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TYPES = {
     Kind.INT: "INTEGER",
@@ -67,6 +68,8 @@ class PostgresEngine:
     distinct = "IS DISTINCT FROM"
     exact_digits_max: int | None = None
     real_is_double = False
+    landing_rows_min = 1_000_000
+    lands_in_key_order = True  # one sort for the key, by several processes, still beats keeping the index
     fills: Mapping[str, str] = {
         "ops": "ops.",
         "ops_index": "ops_",
@@ -114,6 +117,8 @@ class PostgresEngine:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
     def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int:
+        from holdfast.adapters.databases.postgres_copy import copy_in  # and with it Arrow, once there are rows
+
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         return copy_in(driver, table, rows)
@@ -132,6 +137,9 @@ class PostgresEngine:
     def column_checks(self, _column: ColumnDefinition, /) -> list[str]:
         """The types enforce their measures."""
         return []
+
+    def one_of(self, column: str, values: list[str]) -> str:
+        return f"{column} IN ({', '.join(values)})"
 
     def default_now(self, column_type: ColumnType) -> str:
         """The statement's moment, not the row's: a volatile default makes COPY insert row by row, a third slower."""

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
@@ -25,11 +24,14 @@ from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.adapters.databases.sqlite_copy import EXACT_DIGITS_MAX, NOW, copy_in, exact_number
 from holdfast.adapters.databases.sqlite_faults import fault_of
+from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX, NOW, exact_number
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BUSY_TIMEOUT_S = 60.0
 _LATER = "strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || :bind || ' seconds')"
@@ -50,6 +52,8 @@ class SqliteEngine:
     distinct = "IS NOT"
     exact_digits_max: int | None = EXACT_DIGITS_MAX
     real_is_double = True
+    landing_rows_min = 1_000_000
+    lands_in_key_order = False
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",
@@ -120,6 +124,8 @@ class SqliteEngine:
                 return value
 
     def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int:
+        from holdfast.adapters.databases.sqlite_copy import copy_in  # and with it Arrow, once there are rows
+
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         return copy_in(driver.cursor(), table, rows)
@@ -143,6 +149,10 @@ class SqliteEngine:
         if column.type.kind is Kind.BOOL:
             return [f"{name} IN (0, 1)"]
         return []
+
+    def one_of(self, column: str, values: list[str]) -> str:
+        """Not IN: SQLite makes a lookup table of its values anew in every statement, also for one row."""
+        return " OR ".join(f"{column} = {value}" for value in values)
 
     def default_now(self, _column_type: ColumnType, /) -> str:
         return f"({NOW})"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from holdfast.adapters.databases.identifiers import quote, quote_table, split_table
-from holdfast.domain.errors import ConstraintViolation
+from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX, NOW, exact_number
 
-EXACT_DIGITS_MAX = 15
-NOW = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 SLICE_ROWS = 10_000  # values of so many rows fit the processor's cache, and memory
 STATEMENT_ROWS = 100
 VARIABLES_MAX = 32_000
@@ -122,18 +119,3 @@ def _decimals(column: pa.ChunkedArray, name: str) -> list[float | None]:
         for i in np.flatnonzero(~column.is_valid().to_numpy(zero_copy_only=False)).tolist():
             values[i] = None
     return values
-
-
-def exact_number(value: Decimal, column: str = "") -> int | float:
-    """The number SQLite holds for a decimal. Raises ConstraintViolation where that would not be the same number."""
-    if value.is_finite():
-        if value == value.to_integral_value() and abs(value) < 2**63:
-            return int(value)
-        if len(value.normalize().as_tuple().digits) <= EXACT_DIGITS_MAX:
-            return float(value)
-    where = f"column {column!r}: " if column else ""
-    raise ConstraintViolation(
-        f"{where}a decimal has more than the {EXACT_DIGITS_MAX} significant digits SQLite holds exactly"
-        "; nothing was written",
-        hint="reject such values beforehand, or use an engine with exact decimals (PostgreSQL)",
-    )

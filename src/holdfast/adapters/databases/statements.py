@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from holdfast.adapters.databases.identifiers import index_name, quote, quote_table
+from holdfast.adapters.databases.identifiers import index_name, quote, quote_table, split_table
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import MergeShape
@@ -97,15 +97,28 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]
     stamped = [f"{quote(name)} = {now}" for name in stamp]
     return {
         "target": quote_table(shape.target),
+        "target_name": quote(split_table(shape.target)[1]),
+        "target_text": _text(quote_table(shape.target)),
         "staging": quote_table(shape.staging),
-        "staging_index": quote(index_name(shape.staging, (ORIGIN_COLUMN,))),
+        "staging_index": quote(index_name(shape.staging, ("key",))),
+        "landing": quote_table(shape.landing) if shape.landing else "",
+        "landing_text": _text(quote_table(shape.landing)) if shape.landing else "",
         "columns": _listed(stored),
         "insert_columns": _listed((*stored, *stamp)),
         "insert_values": ", ".join([_listed(stored, "s."), *(now for _ in stamp)]),
         "key": _listed(shape.key),
         "s_key": _listed(shape.key, "s."),
-        "match": " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in shape.key),
+        "s_columns": _listed(stored, "s."),
+        "s_fill_order": _listed(tuple(dict.fromkeys((*shape.key, *rank))), "s."),
+        "on_repeated_key": _on_repeated(shape.key, stored, rank),
+        "s_order": _listed(shape.key or (ORIGIN_COLUMN,), "s."),
+        "s_rank_descending": ", ".join(f"s.{quote(name)} DESC" for name in rank),
+        "key_given": " AND ".join(f"{quote(name)} = :key_{i}" for i, name in enumerate(shape.key)) or "1 = 0",
+        "match": _matched(shape.key, "t", "s"),
+        "match_landed": _matched(shape.key, "l", "s"),
+        "match_repeated": _matched(shape.key, "r", "s"),
         "older": f"({_listed(rank, 't.')}) < ({_listed(rank, 's.')})",
+        "beaten": f"({_listed(rank, 's.')}) < ({_listed(rank, 'l.')})",
         "differs": " OR ".join(f"t.{quote(name)} {distinct} s.{quote(name)}" for name in values) or "1 = 0",
         "assign": ", ".join([_assigned((*values, ORIGIN_COLUMN)), *stamped]),
         "assign_origin": _assigned(rank),
@@ -114,6 +127,23 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]
 
 def _listed(names: tuple[str, ...], prefix: str = "") -> str:
     return ", ".join(prefix + quote(name) for name in names)
+
+
+def _matched(key: tuple[str, ...], one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{quote(name)} = {other}.{quote(name)}" for name in key)
+
+
+def _on_repeated(key: tuple[str, ...], stored: tuple[str, ...], rank: tuple[str, ...]) -> str:
+    if not key:
+        return ""
+    taken = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in stored)
+    outranks = f"({_listed(rank)}) < ({_listed(rank, 'excluded.')})"
+    return f"ON CONFLICT ({_listed(key)}) DO UPDATE SET {taken} WHERE {outranks}"
+
+
+def _text(value: str) -> str:
+    """A name as a value, for catalogs."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _assigned(names: tuple[str, ...]) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from holdfast.adapters.databases.definitions import create_statements
@@ -24,6 +23,9 @@ from holdfast.adapters.databases.statements import escape_quoted, fill, load_sta
 from holdfast.domain.errors import ConstraintViolation, DatabaseError, StatementFailed, TransactionEnded
 from holdfast.domain.table import MergeShape, TableDefinition
 from holdfast.ports.database import Result, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH_ROWS = 1000
 

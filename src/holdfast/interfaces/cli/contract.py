@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, UsageError
-from holdfast.interfaces import config
 from holdfast.interfaces.cli import options, output
 
 if TYPE_CHECKING:
     from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.domain.contract import Contract
+    from holdfast.interfaces import config
 
 commands = typer.Typer(help="Propose and check contracts.", no_args_is_help=True)
 _HEAD_BYTES = 4 * 1024 * 1024
@@ -34,12 +34,13 @@ def infer(
 ) -> None:
     """Propose a contract for a file, as TOML on stdout: types, widths, dates, key, with its doubts as comments."""
     from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.interfaces.config import find_config
     from holdfast.parsing.infer import infer_contract, sql_names, to_toml
     from holdfast.parsing.infer_proof import proved
 
     if write_disposition not in (None, "merge", "append", "replace"):
         raise UsageError(f"write disposition {write_disposition!r} is unknown", hint="use merge, append or replace")
-    found = config.find_config(Path.cwd())
+    found = find_config(Path.cwd())
     files = LocalFiles(found.parent if found else Path.cwd())
     uri = files.list([str(Path.cwd() / file)])[0].uri
     samples, at_eof = _samples(files, uri)
@@ -78,7 +79,9 @@ def check(
     as_json: options.Json = False,
 ) -> None:
     """Is the contract sound, does it fit the source and the existing table? Writes nothing."""
-    project = config.load_project(db)
+    from holdfast.interfaces.config import load_project
+
+    project = load_project(db)
     names = [dataset] if dataset else project.dataset_names()
     if not names:
         raise UsageError(

@@ -66,6 +66,7 @@ def _frame(
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start threads for algebra that nobody does here
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

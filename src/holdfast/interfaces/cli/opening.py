@@ -32,6 +32,7 @@ def opened(
         lease_s=project.load.lease_s,
         heartbeat_s=project.load.heartbeat_s,
         retry_for_s=project.load.retry_for_s,
+        landing_rows_min=project.load.landing_rows_min,
     )
     with open_project(settings, bring_up_to_date=upgrade) as project_open:
         yield project_open

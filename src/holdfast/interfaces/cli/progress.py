@@ -36,6 +36,7 @@ def progress_bar(dataset: str) -> Iterator[OnProgress]:
         def on_progress(far: dict[str, Any]) -> None:
             bar.update(
                 task,
+                description=f"{dataset} publishing" if _is_publishing(far) else dataset,
                 total=int(far["bytes_total"]),
                 completed=int(far["bytes_done"]),
                 rows=int(far["rows_done"]),
@@ -43,6 +44,11 @@ def progress_bar(dataset: str) -> Iterator[OnProgress]:
             )
 
         yield on_progress
+
+
+def _is_publishing(far: dict[str, Any]) -> bool:
+    """Everything landed, and readers see nothing of it yet."""
+    return bool(far["chunks_landed"]) and far["chunks_done"] == far["chunks_total"]
 
 
 class _Rate:
@@ -69,10 +75,8 @@ def _plain(dataset: str) -> OnProgress:
             return
         told = time.monotonic()
         done, total = int(far["chunks_done"]), int(far["chunks_total"])
-        print(
-            f"{dataset}  {int(far['rows_done']):,} rows, {done:,} of {total:,} chunks, {per_s:,.0f} rows/s",
-            file=sys.stderr,
-            flush=True,
-        )
+        rows = f"{dataset}  {int(far['rows_done']):,} rows"
+        speed = "publishing" if _is_publishing(far) else f"{per_s:,.0f} rows/s"
+        print(f"{rows}, {done:,} of {total:,} chunks, {speed}", file=sys.stderr, flush=True)
 
     return on_progress

@@ -44,7 +44,10 @@ WHERE dataset = :dataset
 
 -- name: lock_chunk
 -- The fence: whoever holds this lock and finds its own epoch may commit; nobody else can (P6).
-SELECT state, epoch, worker FROM {ops}chunk WHERE dataset = :dataset AND number = :number {for_update}
+-- With what the load is now: one that was published in part goes on chunk by chunk.
+SELECT state, epoch, worker,
+       (SELECT kind FROM {ops}load AS l WHERE l.dataset = c.dataset AND l.number = c.load_number) AS load_kind
+FROM {ops}chunk AS c WHERE dataset = :dataset AND number = :number {for_update}
 
 -- name: finish_chunk
 UPDATE {ops}chunk

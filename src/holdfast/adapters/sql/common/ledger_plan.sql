@@ -75,6 +75,14 @@ WHERE dataset = :dataset AND origin >= :origin_start AND origin < :origin_end
 -- The last number taken before a chunk's: what a changed chunk in front of it must be greater than.
 SELECT COALESCE(MAX(number), 0) AS number FROM {ops}chunk WHERE dataset = :dataset AND number < :number
 
+-- name: rows_left_from
+-- From a chunk of a file on: were rows that the table had already left as they were when the load was compared as a whole?
+SELECT EXISTS (
+    SELECT 1 FROM {ops}chunk AS c JOIN {ops}chunk AS f ON f.dataset = c.dataset AND f.file_number = c.file_number
+    WHERE f.dataset = :dataset AND f.number = :number
+      AND c.number >= f.number AND c.state = 'done' AND c.way = 'landing' AND c.rows_unchanged > 0
+) AS found
+
 -- name: chunk_drop
 -- The bytes are no longer part of the source. A worker that holds it finds its epoch gone.
 UPDATE {ops}chunk SET state = 'dropped', epoch = epoch + 1 WHERE dataset = :dataset AND number = :number
@@ -94,6 +102,10 @@ WHERE dataset = :dataset AND number = :number
 -- name: load_done
 UPDATE {ops}load SET status = 'done', error = NULL, ended_at = {now}, rows_removed = :rows_removed, ended_by = :run_id
 WHERE dataset = :dataset AND number = :number
+
+-- name: load_goes_chunkwise
+-- What landed was published, what failed was not: the rest becomes visible chunk by chunk.
+UPDATE {ops}load SET kind = 'chunk' WHERE dataset = :dataset AND number = :number
 
 -- name: load_reopen
 -- A person started the load again: a stopped one goes on under the budget and contract given now.
@@ -143,6 +155,13 @@ WHERE dataset = :dataset AND load_number = :load_number AND state <> 'dropped'
 SELECT number, epoch, rows_read, rows_inserted, rows_superseded, rows_rejected, blank_lines, comment_lines
 FROM {ops}chunk WHERE dataset = :dataset AND load_number = :load_number AND state = 'landed'
 ORDER BY number
+
+-- name: unfinished_chunks
+-- Beside those the load has landed: chunks whose rows may yet come between the table's and the load's.
+SELECT EXISTS (
+    SELECT 1 FROM {ops}chunk WHERE dataset = :dataset
+    AND (state IN ('ready', 'claimed', 'failed') OR state = 'landed' AND load_number <> :load_number)
+) AS found
 
 -- name: chunks_to_remove
 -- Rows of replaced versions of the files of this load, still in the table.

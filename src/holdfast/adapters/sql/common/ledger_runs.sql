@@ -38,6 +38,7 @@ SELECT COALESCE(SUM(span_end - span_start), 0) AS bytes_total,
        COALESCE(SUM(CASE WHEN state IN ('done', 'landed') THEN span_end - span_start ELSE 0 END), 0) AS bytes_done,
        COALESCE(SUM(CASE WHEN state IN ('done', 'landed') THEN rows_read ELSE 0 END), 0) AS rows_done,
        COALESCE(SUM(CASE WHEN state IN ('done', 'landed') THEN 1 ELSE 0 END), 0) AS chunks_done,
+       COALESCE(SUM(CASE WHEN state = 'landed' THEN 1 ELSE 0 END), 0) AS chunks_landed,
        COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0) AS chunks_failed,
        COUNT(*) AS chunks_total
 FROM {ops}chunk

@@ -25,17 +25,3 @@ DELETE FROM {target} WHERE _origin >= :origin_start AND _origin < :origin_end
 
 -- name: delete_all
 DELETE FROM {target}
-
--- name: stage_landed
--- One chunk's rows from the landing table ({staging}) of a load that becomes visible as a whole. {target} is the staging
--- table of the merge.
-INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging}
-WHERE _origin >= :origin_start AND _origin < :origin_end
-
--- name: insert_landed
--- The same straight into a keyless table.
-INSERT INTO {target} ({insert_columns}) SELECT {insert_values} FROM {staging} AS s
-WHERE s._origin >= :origin_start AND s._origin < :origin_end
-
--- name: index_landing
-CREATE INDEX {staging_index} ON {staging} (_origin)

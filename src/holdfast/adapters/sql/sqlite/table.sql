@@ -2,10 +2,6 @@
 -- Where a chunk's rows wait for the merge. Columns keep the affinity they have in the target.
 CREATE TEMPORARY TABLE {staging} AS SELECT {columns} FROM {target} WHERE 1 = 0
 
--- name: create_landing
--- No index: the key is built once, when the load is published.
-CREATE TABLE IF NOT EXISTS {staging} AS SELECT {columns} FROM {target} WHERE 1 = 0
-
 -- name: reflect_columns
 -- `type` is the declared type with its measures; no rows where there is no such table.
 SELECT name, type, "notnull" = 0 AS nullable, dflt_value IS NOT NULL AS has_default
