@@ -14,7 +14,7 @@ from tests.support.usage_project import UsageProject
 
 PEAK_MB_MAX = 300.0  # a worker with chunks of 16 MiB
 WIDE_MB_MAX = 450.0
-GROWTH_MAX = 1.15
+GROWTH_MB_MAX = 80  # the larger file has 110 MB more: holding even its bytes would show
 WIDE_COLUMNS = {"sqlite": 1_990, "postgres": 500}  # about as many as fit: a row of PostgreSQL is within a page
 WIDE_FIELDS = 8_000_000
 KINDS = {"bigint": "12345", "string": "abc", "decimal(12,2)": "12.50", "date(%d/%m/%Y)": "31/12/2024", "float": "1.5"}
@@ -30,9 +30,9 @@ def peak_mb(directory: Path, url: str, rows: int) -> float:
 
 
 def check_flat(small_mb: float, large_mb: float) -> None:
-    """The smaller file has more chunks than are ever in hand at once, so its peak is the level of any file."""
+    """Allocators reach their level after some chunks more or fewer, so growth is held against the file's, not to a share."""
     assert 50 < small_mb < PEAK_MB_MAX
-    assert large_mb < min(PEAK_MB_MAX, small_mb * GROWTH_MAX)
+    assert large_mb < min(PEAK_MB_MAX, small_mb + GROWTH_MB_MAX)
 
 
 def test_sqlite_takes_no_more_for_three_times_the_rows(tmp_path: Path) -> None:
