@@ -30,7 +30,7 @@ def peak_mb(directory: Path, url: str, rows: int) -> float:
 
 
 def check_flat(small_mb: float, large_mb: float) -> None:
-    """Allocators reach their level after some chunks more or fewer, so growth is held against the file's, not to a share."""
+    """An allocator takes its level in steps, so growth is held against the file's, not to a share."""
     assert 50 < small_mb < PEAK_MB_MAX
     assert large_mb < min(PEAK_MB_MAX, small_mb + GROWTH_MB_MAX)
 

@@ -7,7 +7,7 @@ rows it landed, and every row of the table was inserted by one of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -179,8 +179,7 @@ def load_all(url: str, directory: Path, sequence: str | None, made: Deliveries) 
 @pytest.fixture
 def every_load_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     for engine in (PostgresEngine, SqliteEngine):
-        monkeypatch.setattr(engine, "landing_rows_min", 1)
-        monkeypatch.setattr(engine, "lands_in_key_order", True)
+        monkeypatch.setattr(engine, "traits", replace(engine.traits, landing_rows_min=1, lands_in_key_order=True))
 
 
 def check_deliveries(new_url: Callable[[], str], sequence: str | None, made: Deliveries) -> None:

@@ -200,7 +200,7 @@ def test_copy_in_refuses_what_a_column_cannot_hold(database: Database, column: s
     strict = TableDefinition("strict", (ColumnDefinition(column, parse_type(TYPES[column]), False),))
     with database.transaction() as tx:
         tx.create_table(strict)
-    if "\0" in (value or "") and database.exact_digits_max:
+    if "\0" in (value or "") and database.traits.exact_digits_max:
         with database.transaction() as tx:  # SQLite holds NUL in text, and gives it back
             tx.copy_in("strict", pa.table({column: [value]}))
             assert tx.query(f"SELECT {column} FROM strict") == [{column: value}]

@@ -27,6 +27,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ledger_1_reject",
         "ledger_1_worker",
     ),
+    2: ("ledger_2_chunk_place",),
 }
 LATEST = max(MIGRATIONS)
 
@@ -59,7 +60,7 @@ def upgrade(database: Database) -> LedgerVersion:
         tx.run("ledger_lock")
         found = _verified(database, tx)
         tx.run("ledger_schema")
-        for version in range(found + 1, LATEST + 1):
+        for version in (v for v in sorted(MIGRATIONS) if v > found):
             for name in MIGRATIONS[version]:
                 tx.run(name)
             tx.run("migration_add", version=version, checksum=_checksum(database, version))

@@ -139,7 +139,8 @@ def make_plan(
             planned = _copy(copy, older, older_chunks)
         _refuse_unwanted_change(contract, planned)
         planned_files.append(planned)
-    rows_min = database.landing_rows_min if landing_rows_min is None else landing_rows_min
+    traits = database.traits
+    rows_min = traits.landing_rows_min if landing_rows_min is None else landing_rows_min
     return _with_way(database, source, Plan(contract, planned_files, seen), rows_min)
 
 
@@ -149,9 +150,9 @@ def _with_way(database: Database, source: Source, plan: Plan, rows_min: int) -> 
     with database.reading() as tx:
         busy = plan.seen and unfinished_loads(tx, plan.contract.name)
         # while chunks of other loads write into the table, a comparison with it would be overtaken
-        choice = Choice(tx, source, plan.contract, new, database.exact_digits_max)
+        choice = Choice(tx, source, plan.contract, new, database.traits.exact_digits_max)
         lands = not busy and choice.landing_pays(
-            plan.rows_about, rows_min=rows_min, in_key_order=database.lands_in_key_order
+            plan.rows_about, rows_min=rows_min, in_key_order=database.traits.lands_in_key_order
         )
     return replace(plan, lands=lands)
 

@@ -190,7 +190,7 @@ def replay(database: Database, contract: Contract, mended: list[Mended]) -> Repl
     with database.transaction() as tx:
         ensure_target(tx, contract)
         for chunk, records in groupby(ordered, key=lambda record: chunk_of(record.origin)):
-            total = _replay_chunk(tx, contract, chunk, list(records), total, database.exact_digits_max)
+            total = _replay_chunk(tx, contract, chunk, list(records), total, database.traits.exact_digits_max)
     return total
 
 

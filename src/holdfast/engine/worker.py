@@ -121,7 +121,7 @@ class Worker:
             load.contract,
             file,
             claim,
-            digits_max=self.database.exact_digits_max,
+            digits_max=self.database.traits.exact_digits_max,
             in_key_order=not load.kind.lands,
         )
 

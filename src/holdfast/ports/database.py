@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What decides how work is done on a database; which one it is nobody need ask."""
+
+    exact_digits_max: int | None = None  # significant decimal digits it holds exactly; None: any a contract can ask for
+    landing_rows_min: int  # from so many rows on a first load is quicker by a landing table than chunk by chunk
+    lands_in_key_order: bool  # even where rows come in the order of their key
+    has_savepoints: bool = True  # a part of a transaction can be undone by itself
+    one_process: bool = False  # one process at a time may have it open, so workers are its threads
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a named statement gave: its rows, if it returns any, and how many rows it touched (-1: unknown)."""
@@ -100,19 +111,7 @@ class Database(Protocol):
         ...
 
     @property
-    def exact_digits_max(self) -> int | None:
-        """How many significant decimal digits the engine holds exactly; None: as many as a contract can ask for."""
-        ...
-
-    @property
-    def landing_rows_min(self) -> int:
-        """From how many rows on a first load is quicker by a landing table than chunk by chunk."""
-        ...
-
-    @property
-    def lands_in_key_order(self) -> bool:
-        """Is it so even where rows come in the order of their key?"""
-        ...
+    def traits(self) -> Traits: ...
 
     def problem_with(self, definition: TableDefinition) -> list[str]:
         """What this engine cannot hold exactly of such a table, in sentences; empty: nothing (P9)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ ROWS_MIN = 50
 @pytest.fixture(autouse=True)
 def large_is_fifty_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     for engine in (PostgresEngine, SqliteEngine):
-        monkeypatch.setattr(engine, "landing_rows_min", ROWS_MIN)
+        monkeypatch.setattr(engine, "traits", replace(engine.traits, landing_rows_min=ROWS_MIN))
 
 
 def contract(key: str = "int", **more: Any) -> Contract:
@@ -85,7 +86,7 @@ def test_a_small_load_into_an_empty_table_does_not(files: Files) -> None:
 def test_a_sorted_load_lands_where_the_engine_gains_by_it(files: Files) -> None:
     files.write("a.csv", list(range(200)))
     with holdfast.open_project(files.settings) as project:
-        assert files.plan(contract()).lands == project.database.lands_in_key_order
+        assert files.plan(contract()).lands == project.database.traits.lands_in_key_order
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from holdfast.adapters.databases.address import Address
 from holdfast.domain.errors import HoldfastError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType
+from holdfast.ports.database import Traits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,13 +49,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def exact_digits_max(self) -> int | None: ...
-
-    @property
-    def landing_rows_min(self) -> int: ...
-
-    @property
-    def lands_in_key_order(self) -> bool: ...
+    def traits(self) -> Traits: ...
 
     @property
     def real_is_double(self) -> bool:

@@ -14,6 +14,7 @@ from holdfast.adapters.databases.statements import load_statements
 from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
 from holdfast.domain.errors import CommitUnknown, ConnectionLost, DatabaseError, DatabaseUnavailable
 from holdfast.domain.table import TableDefinition
+from holdfast.ports.database import Traits
 
 
 class PooledDatabase:
@@ -34,16 +35,8 @@ class PooledDatabase:
         return self._engine.name
 
     @property
-    def exact_digits_max(self) -> int | None:
-        return self._engine.exact_digits_max
-
-    @property
-    def landing_rows_min(self) -> int:
-        return self._engine.landing_rows_min
-
-    @property
-    def lands_in_key_order(self) -> bool:
-        return self._engine.lands_in_key_order
+    def traits(self) -> Traits:
+        return self._engine.traits
 
     def statement(self, name: str) -> str:
         return named_statement(self._engine, name)

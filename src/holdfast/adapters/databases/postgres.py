@@ -19,6 +19,7 @@ from holdfast.adapters.databases.engine import Fault
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
+from holdfast.ports.database import Traits
 
 try:
     import psycopg
@@ -66,10 +67,9 @@ _LOCAL = {
 class PostgresEngine:
     name = "postgres"
     distinct = "IS DISTINCT FROM"
-    exact_digits_max: int | None = None
     real_is_double = False
-    landing_rows_min = 1_000_000
-    lands_in_key_order = True  # one sort for the key, by several processes, still beats keeping the index
+    # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
+    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True)
     fills: Mapping[str, str] = {
         "ops": "ops.",
         "ops_index": "ops_",

@@ -29,6 +29,7 @@ from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX, NOW, exa
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
+from holdfast.ports.database import Traits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,10 +51,8 @@ _TYPES = {
 class SqliteEngine:
     name = "sqlite"
     distinct = "IS NOT"
-    exact_digits_max: int | None = EXACT_DIGITS_MAX
     real_is_double = True
-    landing_rows_min = 1_000_000
-    lands_in_key_order = False
+    traits = Traits(exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False)
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",

@@ -1,4 +1,4 @@
--- The ledger's tables, version 1. Names of statements: ledger_<version>_<step>, run in the order migrate.py lists.
+-- The ledger's tables. Names of statements: ledger_<version>_<step>, run in the order migrate.py lists.
 -- Numbers of files, chunks and loads count up within a dataset, so a chunk's number (and with it `_origin`) depends on the
 -- order of registration only, never on which worker was faster.
 
@@ -151,3 +151,7 @@ CREATE TABLE {ops}worker (
     started_at {timestamp} NOT NULL,
     lease_until {timestamp} NOT NULL
 )
+
+-- name: ledger_2_chunk_place
+-- Where a chunk that is no span of bytes begins: the cursor of an API's page, as JSON.
+ALTER TABLE {ops}chunk ADD COLUMN place TEXT
