@@ -45,9 +45,8 @@ def expected_by_code(project: UsageProject) -> dict[str, int]:
 @pytest.mark.parametrize(("workers", "crlf"), [(1, False), (4, True)])
 def test_a_million_rows(database_url: str, tmp_path: Path, workers: int, crlf: bool) -> None:
     """Counts, rejects by kind and sums of money are those of the generator, whoever did the work."""
-    project = UsageProject(
-        tmp_path / "project", database_url, rows=1_000_000, dup=0.02, bad=0.001, chunk_bytes=4_000_000, crlf=crlf
-    )
+    size = {"rows": 1_000_000, "dup": 0.02, "bad": 0.001, "chunk_bytes": 4_000_000}
+    project = UsageProject(tmp_path / "project", database_url, **size, crlf=crlf, fresh=True)
     told = project.load("--workers", str(workers))
     assert told["read"] == project.truth["rows"]
     assert told["rejected"] == project.truth["rejected"]
@@ -59,7 +58,7 @@ def test_a_million_rows(database_url: str, tmp_path: Path, workers: int, crlf: b
 
 def test_what_was_loaded_is_known(database_url: str, tmp_path: Path) -> None:
     """Run again, delivered under another name, or named by a run key: nothing to do, and the table is the same."""
-    project = UsageProject(tmp_path / "project", database_url, rows=1_000)
+    project = UsageProject(tmp_path / "project", database_url, rows=1_000, fresh=True)
     code, out, err = project.run("load", "usage", "--json", "--run-key", "2026-11-21")
     assert code == 0, err
     first = json.loads(out)

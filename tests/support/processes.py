@@ -15,11 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
+
+from tests.support.zygote import Forked, Zygote, zygote_of
 
 POLL_S = 0.02
 
@@ -38,17 +41,38 @@ def wait_until(condition: Callable[[], object], *, deadline_s: float, what: str)
 
 
 class Started:
-    """A command running in a process group of its own. Use as a context manager: nothing of it outlives the test."""
+    """A command running in a process group of its own. Use as a context manager: nothing of it outlives the test.
 
-    def __init__(self, command: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    With a `zygote` the command's arguments are given to a process that is forked from it, instead of a new program.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        zygote: Zygote | None = None,
+    ) -> None:
         self.command = list(command)
         self._outputs = tempfile.TemporaryDirectory(prefix="holdfast-output-")
         self._stdout, self._stderr = (Path(self._outputs.name, name) for name in ("stdout", "stderr"))
+        try:
+            self._process = self._begin(cwd, env, zygote)
+        except BaseException:
+            self._outputs.cleanup()
+            raise
+        self.pid = self._process.pid
+
+    def _begin(
+        self, cwd: Path | None, env: dict[str, str] | None, zygote: Zygote | None
+    ) -> subprocess.Popen[bytes] | Forked:
         with self._stdout.open("wb") as out, self._stderr.open("wb") as err:
-            self._process = subprocess.Popen(
+            if zygote:
+                return zygote.fork(self.command[1:], cwd or Path.cwd(), env or dict(os.environ), out, err)
+            return subprocess.Popen(
                 self.command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
-        self.pid = self._process.pid
 
     @property
     def stdout(self) -> str:
@@ -122,6 +146,9 @@ class Started:
         if self._process.returncode is None:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
+            with suppress(ChildProcessError):
+                while True:
+                    os.waitpid(-self.pid, 0)  # its orphans, which are ours
         self._outputs.cleanup()
 
     def __enter__(self) -> Self:
@@ -142,17 +169,24 @@ class Started:
         return f"command: {' '.join(self.command)}\nstdout: {self.stdout[-2000:]}\nstderr: {self.stderr[-4000:]}"
 
 
-def start_cli(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Started:
-    """Start the installed `holdfast` command in a directory. Of HOLDFAST_* it sees only what `env` gives it."""
+def start_cli(*arguments: str, cwd: Path, env: dict[str, str] | None = None, fresh: bool = False) -> Started:
+    """Start the installed `holdfast` command in a directory. Of HOLDFAST_* it sees only what `env` gives it.
+
+    It is forked from a warm process (see zygote.py), or a new program where a test wants a `fresh` one, or where `env`
+    has names that are not Holdfast's: a Python may read them as it starts.
+    """
     script = Path(sys.executable).with_name("holdfast")
-    return Started([str(script), *arguments], cwd=cwd, env=clean_environment() | (env or {}))
+    given = env or {}
+    warm = not fresh and all(name.startswith("HOLDFAST_") for name in given)
+    zygote = zygote_of(script) if warm else None
+    return Started([str(script), *arguments], cwd=cwd, env=clean_environment() | given, zygote=zygote)
 
 
 def run_cli(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None, deadline_s: float = 60
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None, deadline_s: float = 60, fresh: bool = False
 ) -> tuple[int, str, str]:
     """Run the installed `holdfast` command to its end: exit code, stdout, stderr."""
-    with start_cli(*arguments, cwd=cwd, env=env) as started:
+    with start_cli(*arguments, cwd=cwd, env=env, fresh=fresh) as started:
         return started.wait(deadline_s=deadline_s), started.stdout, started.stderr
 
 

@@ -66,6 +66,8 @@ class UsageProject:
     disposition: str = "merge"
     crlf: bool = False
     env: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False
+    """Its commands are new programs, not forks of a warm one."""
     truth: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,11 +85,12 @@ class UsageProject:
         return self.directory / "data" / "usage.csv"
 
     def start(self, *arguments: str, **env: str) -> Started:
-        return start_cli(*arguments, cwd=self.directory, env={"HOLDFAST_DB": self.url, **self.env, **env})
+        environment = {"HOLDFAST_DB": self.url, **self.env, **env}
+        return start_cli(*arguments, cwd=self.directory, env=environment, fresh=self.fresh)
 
     def run(self, *arguments: str, deadline_s: float = 120, **env: str) -> tuple[int, str, str]:
         environment = {"HOLDFAST_DB": self.url, **self.env, **env}
-        return run_cli(*arguments, cwd=self.directory, env=environment, deadline_s=deadline_s)
+        return run_cli(*arguments, cwd=self.directory, env=environment, deadline_s=deadline_s, fresh=self.fresh)
 
     def load(self, *arguments: str, **env: str) -> dict[str, Any]:
         """Load to the end; the terminal object of --json. Fails unless the exit code is 0."""
