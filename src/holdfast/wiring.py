@@ -29,6 +29,7 @@ from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import done_run_of_key, recorded_run
 from holdfast.engine.stopping import StopRequest, stop_on_signals
 from holdfast.observe import log
+from holdfast.ports.clock import SystemClock
 from holdfast.ports.database import Database, Row
 from holdfast.ports.executor import WorkerError
 
@@ -65,14 +66,6 @@ class LoadResult:
     report: LoadReport
     error: HoldfastError | None = None
     done_before: bool = False  # this is an earlier run, which did what the run key names; nothing was done now
-
-
-class SystemClock:
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 @contextmanager

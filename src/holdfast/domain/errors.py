@@ -15,6 +15,12 @@ HoldfastError                          1
  +- WorkerFailed                       *   a worker process gave up; carries that process's code and exit code
  +- ClaimLost                          1   another worker owns the chunk now (P6); the worker loop handles it
  +- Interrupted                  130/143
+ +- OutboundError                      1   a call to another service; see docs/outbound.md
+ |   +- RequestRefused                 1   permanent: the service says no (4xx), or the request may not be sent
+ |   +- ResponseTooLarge               1
+ |   +- SourceUnavailable             75   every try failed in a way that may pass
+ |   |   +- BreakerOpen               75   it failed so often lately that it is left alone for a while
+ |   +- RateLimited                   75   the service's limit (429), or our own, leaves no room before the deadline
  +- DatabaseError                      1
      +- AuthenticationFailed           2
      +- AccessDenied                   2   connected, but not allowed (permissions, read-only database)
@@ -121,6 +127,41 @@ class Interrupted(HoldfastError):
     def __init__(self, message: str, *, hint: str = "", signal_number: int = 2) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = 128 + signal_number
+
+
+class OutboundError(HoldfastError):
+    """`status`: the HTTP status that came, if one did."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class RequestRefused(OutboundError):
+    pass
+
+
+class ResponseTooLarge(OutboundError):
+    pass
+
+
+class SourceUnavailable(OutboundError):
+    """`retry_after_s`: when another try makes sense, in seconds from now; None: nobody knows."""
+
+    exit_code = 75
+
+
+class BreakerOpen(SourceUnavailable):
+    pass
+
+
+class RateLimited(OutboundError):
+    """`retry_after_s`: when there is room again, in seconds from now; None: nobody knows."""
+
+    exit_code = 75
 
 
 class DatabaseError(HoldfastError):
