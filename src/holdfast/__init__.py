@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.adapters.databases import connect
-    from holdfast.domain.contract import Column, Contract, CsvFormat, Index
+    from holdfast.domain.contract import Column, Contract, CsvFormat, Format, Index
     from holdfast.domain.counts import RowCounts
     from holdfast.domain.errors import HoldfastError
     from holdfast.ports.database import Database, Transaction
@@ -27,6 +27,7 @@ _HOMES = {
     "Column": "holdfast.domain.contract",
     "Contract": "holdfast.domain.contract",
     "CsvFormat": "holdfast.domain.contract",
+    "Format": "holdfast.domain.contract",
     "Index": "holdfast.domain.contract",
     "RowCounts": "holdfast.domain.counts",
     "HoldfastError": "holdfast.domain.errors",
@@ -43,6 +44,7 @@ __all__ = [
     "Contract",
     "CsvFormat",
     "Database",
+    "Format",
     "HoldfastError",
     "Index",
     "LoadResult",

@@ -12,9 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     field_validator,
@@ -22,6 +20,7 @@ from pydantic import (
 )
 
 from holdfast.domain.errors import ContractError
+from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
 from holdfast.domain.types import INT_RANGES, ColumnType, Kind, parse_type
 
@@ -41,14 +40,9 @@ def _listed(value: object) -> object:
 
 TypeField = Annotated[ColumnType, BeforeValidator(_type_of), PlainSerializer(str)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
-CHUNK_BYTES_MAX = 32 * 1024 * 1024  # two bytes a record is the least, so at most 2**24 rows: what `_origin` can count
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
-
-
-class Column(_Strict):
+class Column(Strict):
     """One column of the table and how its values are read from the source."""
 
     name: str = Field(min_length=1, max_length=63)
@@ -86,35 +80,18 @@ class Column(_Strict):
         return [*self.sources, self.name]
 
 
-class Index(_Strict):
+class Index(Strict):
     columns: Names
     unique: bool = False
     why: str = ""
 
 
-class CsvFormat(_Strict):
-    """How the file is written. Sizes in bytes, counts in physical lines."""
-
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', max_length=1)
-    escape: str = Field(default="", max_length=1)
-    encoding: Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"] = "utf-8"
-    header: bool | list[str] = True  # a list names the columns of a file without a header
-    skip_lines: int = Field(default=0, ge=0)
-    skip_footer_lines: int = Field(default=0, ge=0)
-    comment: str = Field(default="", max_length=1)
-    max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
-    chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        marks = [m for m in (self.delimiter, self.quote, self.escape, self.comment) if m]
-        if len(set(marks)) != len(marks) or any(m in "\r\n" or not m.isascii() for m in marks):
-            raise ValueError("delimiter, quote, escape and comment must be different ASCII characters, no line ends")
-        return self
+def _whole_format(value: object) -> object:
+    """A `CsvFormat` is a `Format` without what other types need."""
+    return value.model_dump() if type(value) is CsvFormat else value
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """What a dataset must look like, where it comes from, and how it is written."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")
@@ -132,7 +109,7 @@ class Contract(_Strict):
     drift: Literal["freeze", "discard_column"] = "freeze"
     processed_at: str | None = None
     indexes: list[Index] = Field(default_factory=list)
-    format: CsvFormat = Field(default_factory=CsvFormat)
+    format: Annotated[Format, BeforeValidator(_whole_format)] = Field(default_factory=Format)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -203,7 +180,7 @@ def _rule_problems(contract: Contract) -> list[str]:
     return problems
 
 
-class Budget(_Strict):
+class Budget(Strict):
     """How many rejects a load may have: a count of rows, or a share (0 to 1) of its rows."""
 
     rows: int | None = None
@@ -251,11 +228,13 @@ def contract_from(data: dict[str, Any]) -> Contract:
 
 
 __all__ = [
+    "CHUNK_BYTES_MAX",
     "INT_RANGES",
     "Budget",
     "Column",
     "Contract",
     "CsvFormat",
+    "Format",
     "Index",
     "contract_from",
     "header_key",

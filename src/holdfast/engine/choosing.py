@@ -13,19 +13,16 @@ from typing import Any
 
 from holdfast.domain.chunk import PlannedChunk
 from holdfast.domain.contract import Contract
+from holdfast.engine.forms import form_named
 from holdfast.engine.ledger import FileLayout
 from holdfast.engine.merge import merge_shape
-from holdfast.engine.reading import bound_layout
 from holdfast.engine.spans import CutFile
 from holdfast.engine.target import compare, target_definition
-from holdfast.parsing import csv
 from holdfast.ports.database import Transaction
 from holdfast.ports.source import Source
 
 SAMPLE_CHUNKS = 4
 SAMPLE_ROWS = 16  # of each
-SAMPLE_BYTES = 4 * 1024
-SAMPLE_BYTES_MAX = 1024 * 1024  # longer records are not looked at
 
 Key = tuple[Any, ...]
 NewFile = tuple[str, FileLayout, CutFile]
@@ -79,28 +76,12 @@ class Choice:
 
     def _keys_at(self, uri: str, layout: FileLayout, chunk: PlannedChunk) -> list[Key]:
         """Keys at the beginning of a chunk; none where its records are very long."""
-        from holdfast.parsing import records  # and with it numpy, only once something is new
-
-        start = max(chunk.span.start, layout.data_start)
-        stop = min(chunk.span.end, layout.data_end)
-        end = min(stop, start + SAMPLE_BYTES_MAX)
-        if start >= end:
+        form = form_named(layout.form)
+        rows = form.first_rows(self.source, self.contract, uri, layout, chunk, self.digits_max)
+        if rows is None:
             return []
-        handle = self.source.open(uri)
-        try:
-            data = handle.read(start, end)
-        finally:
-            handle.close()
-        form, at_least = self.contract.format, min(SAMPLE_BYTES, len(data))
-        size = records.find_cut(data, form, layout.newline, at_least, at_eof=end == stop, encoding=layout.encoding)
-        if not size:
-            return []
-        bound = bound_layout(self.contract, layout, uri)
-        parsed = csv.parse_chunk(
-            data[:size], bound, self.contract, first_line=1, base_offset=start, digits_max=self.digits_max
-        )
-        rows = parsed.table.select(self.contract.primary_key).slice(0, SAMPLE_ROWS).to_pylist()
-        return [tuple(row[name] for name in self.contract.primary_key) for row in rows]
+        keys = rows.select(self.contract.primary_key).slice(0, SAMPLE_ROWS).to_pylist()
+        return [tuple(key[name] for name in self.contract.primary_key) for key in keys]
 
 
 def _ascends(keys: list[Key]) -> bool:

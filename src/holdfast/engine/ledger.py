@@ -26,13 +26,17 @@ class LoadKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """How a file is written: what the parser must know besides the contract. Offsets in bytes."""
+    """How a file is written: what the parser must know besides the contract.
+
+    `form` names its format (`engine.forms`), which also says in what offsets and spans count: bytes, or rows.
+    """
 
     names: tuple[str, ...]
     newline: str
     encoding: str
     data_start: int
     data_end: int
+    form: str = "csv"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -12,6 +12,7 @@ from holdfast.domain.chunk import ChunkState, FileStamp
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import SourceChanged, SourceError
 from holdfast.engine.choosing import Choice
+from holdfast.engine.forms import form_named, form_of
 from holdfast.engine.ledger import (
     ChunkRow,
     FileLayout,
@@ -21,12 +22,10 @@ from holdfast.engine.ledger import (
     current_files,
     unfinished_loads,
 )
-from holdfast.engine.spans import CutFile, Cutter, content_hash
-from holdfast.parsing import csv, lines
+from holdfast.engine.spans import CutFile, content_hash
 from holdfast.ports.database import Database, Transaction
-from holdfast.ports.source import Source, SourceHandle
+from holdfast.ports.source import Source
 
-HEAD_BYTES = 1024 * 1024
 _REMOVABLE = (ChunkState.DONE,)
 
 
@@ -209,10 +208,11 @@ def _plan_new(
 ) -> PlannedFile:
     handle = source.open(stamp.uri)
     try:
-        layout = read_layout(handle, stamp, contract)
+        form = form_named(form_of(contract, stamp.uri))
+        layout = form.layout(handle, stamp, contract)
         same_form = older is not None and _same_form(older.layout, layout)
         keepable = [c for c in older_chunks if c.state is not ChunkState.LANDED] if same_form else []
-        cut = Cutter(handle, stamp.size_bytes, layout, contract, stamp.uri, keepable).cut()
+        cut = form.cut(handle, stamp, layout, contract, keepable)
     finally:
         handle.close()
     now = source.stamp(stamp.uri)
@@ -224,33 +224,5 @@ def _plan_new(
 
 
 def _same_form(old: FileLayout, new: FileLayout) -> bool:
-    return (old.names, old.newline, old.encoding, old.data_start) == (
-        new.names,
-        new.newline,
-        new.encoding,
-        new.data_start,
-    )
-
-
-def read_layout(handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
-    """How the file is written, checked against the contract. Raises SourceError, DriftRefused."""
-    head = handle.read(0, min(HEAD_BYTES, stamp.size_bytes))
-    header = csv.read_header(head, contract.format, at_eof=len(head) == stamp.size_bytes, file_name=stamp.uri)
-    csv.bind(contract, header, stamp.uri)
-    data_end = _data_end(handle, stamp.size_bytes, contract, header)
-    return FileLayout(
-        names=tuple(header.names),
-        newline=header.newline,
-        encoding=header.encoding,
-        data_start=header.data_start,
-        data_end=max(header.data_start, data_end),
-    )
-
-
-def _data_end(handle: SourceHandle, size_bytes: int, contract: Contract, header: csv.Header) -> int:
-    if not contract.format.skip_footer_lines:
-        return size_bytes
-    tail_bytes = HEAD_BYTES
-    tail = handle.read(max(0, size_bytes - tail_bytes), size_bytes)
-    footer = lines.tail_bytes(tail, contract.format.skip_footer_lines, header.newline, header.encoding)
-    return size_bytes - footer
+    """Do both say the same of everything but the data's end?"""
+    return replace(old, data_end=new.data_end) == new

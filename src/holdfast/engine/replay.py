@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from holdfast.domain.chunk import ChunkState
-from holdfast.domain.contract import Column, Contract, CsvFormat
+from holdfast.domain.contract import Column, Contract, Format
 from holdfast.domain.errors import SourceError
 from holdfast.domain.origin import ORIGIN_COLUMN, ROW_COLUMN, chunk_of
 from holdfast.domain.reject import Reject
 from holdfast.engine.commit import RAW_CHARS_MAX, reject_columns
+from holdfast.engine.forms import form_named
 from holdfast.engine.ledger import FileLayout
 from holdfast.engine.merge import Written, write_merge
 from holdfast.engine.target import ensure_target
 from holdfast.parsing import csv
+from holdfast.parsing.formats import TextFormat, bound, text_format
+from holdfast.parsing.header import Layout
 from holdfast.ports.database import Database, Row, Transaction
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 MARKS = (ORIGIN_COLUMN, "_file", "_line", "_reasons")
 RAW = "_raw"
 PAGE_ROWS = 1000
-_PLAIN = CsvFormat()
+_PLAIN = Format()
 log = structlog.get_logger("holdfast.replay")
 
 
@@ -96,37 +99,29 @@ def _line(cells: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def _layouts(database: Database, contract: Contract) -> dict[tuple[str, int], csv.Layout]:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How the rejects of one file are written."""
+
+    text: TextFormat
+    layout: Layout
+
+
+def _layouts(database: Database, contract: Contract) -> dict[tuple[str, int], _Written]:
     with database.reading() as tx:
         rows = tx.run("files_all", dataset=contract.name).rows
-    return {
-        (row["uri"], row["version"]): _bound(contract, FileLayout.from_json(row["layout"]).names, row["uri"])
-        for row in rows
-    }
+    found = {}
+    for row in rows:
+        layout = FileLayout.from_json(row["layout"])
+        text = text_format(form_named(layout.form).rejects_are)
+        found[row["uri"], row["version"]] = _Written(text, bound(contract, layout.names, row["uri"]))
+    return found
 
 
-def _bound(contract: Contract, names: Sequence[str], uri: str) -> csv.Layout:
-    return csv.bind(contract, csv.Header(names=tuple(names), data_start=0, newline="lf", encoding="utf-8"), uri)
-
-
-def _best_effort(raw: str, contract: Contract, layout: csv.Layout) -> list[str]:
+def _best_effort(raw: str, contract: Contract, written: _Written) -> list[str]:
     """A broken record's fields as a lenient reader sees them, in the contract's order."""
-    form = contract.format
-    reader = python_csv.reader(
-        io.StringIO(raw.rstrip("\r\n"), newline=""),
-        delimiter=form.delimiter,
-        quotechar=form.quote or None,
-        quoting=python_csv.QUOTE_MINIMAL if form.quote else python_csv.QUOTE_NONE,
-        escapechar=form.escape or None,
-    )
-    try:
-        cells = next(reader, [])
-    except python_csv.Error:
-        cells = raw.split(form.delimiter)
-    return [
-        _absent(bound.column) if bound.place is None else cells[bound.place] if bound.place < len(cells) else ""
-        for bound in layout.columns
-    ]
+    texts = written.text.texts_of(raw, written.layout, contract)
+    return [_absent(c) if text is None else text for c, text in zip(contract.columns, texts, strict=True)]
 
 
 def _absent(column: Column) -> str:
@@ -176,8 +171,17 @@ def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
     return [
         Mended(row["origin"], _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]]))
         for row in open_rejects(database, contract.name)
-        if row["code"] not in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE")
+        if _is_readable(row, contract, layouts[row["uri"], row["version"]])
     ]
+
+
+def _is_readable(row: Row, contract: Contract, written: _Written) -> bool:
+    """Can the record be told into fields, so that it is for the contract to say whether they fit?"""
+    if row["code"] in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE"):
+        return False
+    if row["code"] not in ("E_JSON", "E_KEY", "E_UNKNOWN_KEY", "E_NESTED"):
+        return True
+    return written.text.fields_of(row["raw"].encode(), written.layout, contract, []) is not None
 
 
 def replay(database: Database, contract: Contract, mended: list[Mended]) -> ReplayReport:
@@ -259,7 +263,7 @@ def _parse(contract: Contract, record: Mended, digits_max: int | None) -> tuple[
     plain = contract.model_copy(update={"format": _PLAIN})
     out = io.StringIO()
     python_csv.writer(out, lineterminator="\n", quoting=python_csv.QUOTE_ALL).writerow(record.fields)
-    layout = _bound(plain, plain.column_names, "replay")
+    layout = bound(plain, plain.column_names, "replay")
     parsed = csv.parse_chunk_exact(
         out.getvalue().encode(), layout, plain, first_line=1, base_offset=0, digits_max=digits_max
     )

@@ -16,8 +16,8 @@ from holdfast.domain.chunk import PlannedChunk, Span
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract
 from holdfast.domain.errors import ContractError, SourceChanged
 from holdfast.engine.ledger import ChunkRow, FileLayout
-from holdfast.engine.reading import bound_layout, hash_bytes
-from holdfast.parsing import csv
+from holdfast.engine.pinning import hash_bytes
+from holdfast.parsing.formats import bound, text_format
 from holdfast.ports.source import SourceHandle
 
 READ_BYTES = 1024 * 1024  # at once: what is read is still in the processor's cache when it is hashed
@@ -149,7 +149,7 @@ class Cutter:
             end = min(at_least + lookahead, stop)
             cut = records.find_cut(
                 self._window.whole(start, end),
-                self.contract.format,
+                text_format(self.layout.form).marks(self.contract.format),
                 self.layout.newline,
                 at_least - start,
                 at_eof=end == stop,
@@ -161,13 +161,16 @@ class Cutter:
 
     def _entity_end(self, chunk_start: int, end: int) -> int:
         """Where the entity of the last record before `end` stops. Raises ContractError where that is out of reach."""
-        bound = bound_layout(self.contract, self.layout, self.uri)
+        from holdfast.parsing.lookup import last_record
+
+        layout, text = self.layout, text_format(self.layout.form)
+        columns = bound(self.contract, layout.names, self.uri, newline=layout.newline, encoding=layout.encoding)
 
         def entity_of(record: bytes) -> list[str] | None:
-            return csv.fields_of(record, bound, self.contract, self.contract.entity)
+            return text.fields_of(record, columns, self.contract, self.contract.entity)
 
         chunk = bytes(self._window.part(chunk_start, end))
-        entity = entity_of(csv.last_record(chunk, self.contract.format, self.layout.newline, self.layout.encoding))
+        entity = entity_of(last_record(chunk, text.marks(self.contract.format), layout.newline, layout.encoding))
         while entity is not None and end < self.layout.data_end:
             following = self._record_end(end, end + 1)
             if entity_of(bytes(self._window.part(end, following))) != entity:

@@ -57,6 +57,25 @@ def read_column(texts: pa.Array, reader: ValueReader, digits_max: int | None) ->
     return _judged(values, np.flatnonzero(doubtful), texts, reader, digits_max)
 
 
+def read_nullable(texts: pa.Array, reader: ValueReader, digits_max: int | None) -> tuple[pa.Array, Reasons]:
+    """As `read_column`, for sources that can leave a value out: where `texts` has a null, the column has no value."""
+    there = np.flatnonzero(np.asarray(texts.is_valid()))
+    present = texts.drop_null() if texts.null_count else texts
+    if wants_words(reader) or may_want_words(reader):
+        present = present.dictionary_encode()
+    values, reasons = read_column(present, reader, digits_max)
+    if not texts.null_count:
+        return values, reasons
+    value, why = reader.absent()
+    places = np.full(len(texts), len(there), np.int64)
+    places[there] = np.arange(len(there))
+    values = pa.concat_arrays([values, pa.array([value], values.type)]).take(pa.array(places))
+    found = {int(there[at]): more for at, more in reasons.items()}
+    if why:
+        found |= dict.fromkeys(np.flatnonzero(np.asarray(texts.is_null())).tolist(), why)
+    return values, found
+
+
 def absent_column(reader: ValueReader, rows: int) -> pa.Array:
     """A column the file does not have."""
     return pa.repeat(pa.scalar(reader.absent()[0], arrow_type(reader.column.type)), rows)

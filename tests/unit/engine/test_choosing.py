@@ -13,7 +13,7 @@ from holdfast.adapters.databases.postgres import PostgresEngine
 from holdfast.adapters.databases.sqlite import SqliteEngine
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import TargetMismatch
-from holdfast.engine.choosing import SAMPLE_BYTES_MAX
+from holdfast.engine.forms.text import SAMPLE_BYTES_MAX
 from holdfast.engine.planner import Plan
 
 ROWS_MIN = 50

@@ -10,7 +10,7 @@ from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import SourceChanged
 from holdfast.engine.ledger import ChunkRow, FileLayout
-from holdfast.engine.reading import hash_bytes
+from holdfast.engine.pinning import hash_bytes
 from holdfast.engine.spans import CutFile, Cutter
 from holdfast.parsing import csv
 

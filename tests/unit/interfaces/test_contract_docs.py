@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.domain.contract import Column, Contract, CsvFormat, contract_from
+from holdfast.domain.contract import Column, Contract, Format, contract_from
 from holdfast.parsing.csv import bind, parse_chunk, read_header
 
 PAGE = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text("utf-8")
@@ -29,8 +29,8 @@ def test_the_example_reads_its_file(toml: str, rejects: str, text: str) -> None:
     assert len(parsed.rejects) == int(rejects)
 
 
-@pytest.mark.parametrize("model", [Contract, Column, CsvFormat])
-def test_every_key_stands_in_a_table(model: type[Contract | Column | CsvFormat]) -> None:
+@pytest.mark.parametrize("model", [Contract, Column, Format])
+def test_every_key_stands_in_a_table(model: type[Contract | Column | Format]) -> None:
     documented = set(re.findall(r"`(\w+)`", "".join(line for line in PAGE.splitlines() if line.startswith("| `"))))
     assert {field.alias or name for name, field in model.model_fields.items()} <= documented
 

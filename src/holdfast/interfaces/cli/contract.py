@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 commands = typer.Typer(help="Propose and check contracts.", no_args_is_help=True)
 _HEAD_BYTES = 4 * 1024 * 1024
 _SLICE_BYTES = 512 * 1024
-_HEADER_BYTES = 1024 * 1024
 
 
 @commands.command()
@@ -119,7 +118,7 @@ def _checked(project: config.Project, name: str) -> _Findings:
 
 def _look_at_source(project: config.Project, contract: Contract, findings: _Findings) -> None:
     from holdfast.adapters.sources.files import LocalFiles
-    from holdfast.parsing.csv import bind, read_header
+    from holdfast.engine.forms import form_named, form_of
 
     if not contract.source:
         findings.warnings.append("names no source: a load must be given its files")
@@ -127,9 +126,11 @@ def _look_at_source(project: config.Project, contract: Contract, findings: _Find
     files = LocalFiles(project.directory)
     stamps = files.list(contract.source)
     for stamp in stamps:
-        head = _read(files, stamp.uri, 0, _HEADER_BYTES)
-        header = read_header(head, contract.format, stamp.size_bytes <= len(head), stamp.uri)
-        bind(contract, header, stamp.uri)
+        handle = files.open(stamp.uri)
+        try:
+            form_named(form_of(contract, stamp.uri)).layout(handle, stamp, contract)
+        finally:
+            handle.close()
     findings.facts.append(f"fits the header of {output.counted(len(stamps), 'file')}")
 
 

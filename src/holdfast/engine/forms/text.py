@@ -1,0 +1,124 @@
+"""Files of text records, CSV for one: spans are of bytes and end where a record does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.domain.chunk import FileStamp, PlannedChunk
+from holdfast.domain.contract import Contract
+from holdfast.engine.claims import Claim
+from holdfast.engine.faults import reach
+from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
+from holdfast.engine.pinning import read_pinned
+from holdfast.engine.spans import CutFile, Cutter
+from holdfast.parsing.formats import TextFormat, bound, text_format
+from holdfast.parsing.header import Header, Layout, bind
+from holdfast.parsing.lines import tail_bytes
+from holdfast.ports.source import Source, SourceHandle
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from holdfast.parsing.parsed import ParsedChunk
+
+HEAD_BYTES = 1024 * 1024
+SAMPLE_BYTES = 4 * 1024
+SAMPLE_BYTES_MAX = 1024 * 1024  # longer records are not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """The form of a text format (`parsing.formats`)."""
+
+    rejects_are: str
+
+    @property
+    def _text(self) -> TextFormat:
+        return text_format(self.rejects_are)
+
+    def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
+        head = handle.read(0, min(HEAD_BYTES, stamp.size_bytes))
+        header = self._text.read_top(head, contract, len(head) == stamp.size_bytes, stamp.uri)
+        bind(contract, header, stamp.uri)
+        return FileLayout(
+            names=tuple(header.names),
+            newline=header.newline,
+            encoding=header.encoding,
+            data_start=header.data_start,
+            data_end=max(header.data_start, _data_end(handle, stamp.size_bytes, contract, header)),
+            form=self.rejects_are,
+        )
+
+    def cut(
+        self,
+        handle: SourceHandle,
+        stamp: FileStamp,
+        layout: FileLayout,
+        contract: Contract,
+        older: list[ChunkRow],
+    ) -> CutFile:
+        return Cutter(handle, stamp.size_bytes, layout, contract, stamp.uri, older).cut()
+
+    def parse(
+        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, digits_max: int | None
+    ) -> ParsedChunk:
+        from holdfast.parsing.records import count_lines
+
+        data = read_pinned(source, file, claim)
+        reach("parse.read")
+        layout = file.layout
+        start = max(claim.span.start, layout.data_start)
+        end = max(start, min(claim.span.end, layout.data_end))
+        skipped = data[: start - claim.span.start]
+        data = data[start - claim.span.start : end - claim.span.start]
+        return self._text.parse_chunk(
+            data,
+            _columns(contract, layout, file.uri),
+            contract,
+            first_line=claim.first_line + count_lines(skipped, layout.newline, layout.encoding),
+            base_offset=start,
+            digits_max=digits_max,
+        )
+
+    def first_rows(
+        self,
+        source: Source,
+        contract: Contract,
+        uri: str,
+        layout: FileLayout,
+        chunk: PlannedChunk,
+        digits_max: int | None,
+    ) -> pa.Table | None:
+        from holdfast.parsing.records import find_cut  # and with it numpy, only once something is new
+
+        start = max(chunk.span.start, layout.data_start)
+        stop = min(chunk.span.end, layout.data_end)
+        end = min(stop, start + SAMPLE_BYTES_MAX)
+        if start >= end:
+            return None
+        handle = source.open(uri)
+        try:
+            data = handle.read(start, end)
+        finally:
+            handle.close()
+        marks, at_least = self._text.marks(contract.format), min(SAMPLE_BYTES, len(data))
+        size = find_cut(data, marks, layout.newline, at_least, at_eof=end == stop, encoding=layout.encoding)
+        if not size:
+            return None
+        columns = _columns(contract, layout, uri)
+        parsed = self._text.parse_chunk(
+            data[:size], columns, contract, first_line=1, base_offset=start, digits_max=digits_max
+        )
+        return parsed.table
+
+
+def _columns(contract: Contract, layout: FileLayout, uri: str) -> Layout:
+    return bound(contract, layout.names, uri, newline=layout.newline, encoding=layout.encoding)
+
+
+def _data_end(handle: SourceHandle, size_bytes: int, contract: Contract, header: Header) -> int:
+    if not contract.format.skip_footer_lines:
+        return size_bytes
+    tail = handle.read(max(0, size_bytes - HEAD_BYTES), size_bytes)
+    return size_bytes - tail_bytes(tail, contract.format.skip_footer_lines, header.newline, header.encoding)
