@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 from hypothesis import settings
-from psycopg import sql
 
 from holdfast.adapters.databases import connect
 from holdfast.ports.database import Database
+from tests.support.postgres_databases import PostgresDatabases
 from tests.support.postgres_server import PostgresServer
 
 settings.register_profile("ci", derandomize=True)  # there, a failure must be the change's; elsewhere, look further
@@ -46,18 +44,18 @@ def _answers(url: str) -> bool:
     return True
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server_url: str) -> Iterator[PostgresDatabases]:
+    databases = PostgresDatabases(postgres_server_url)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """A fresh PostgreSQL database, dropped afterwards."""
-    name = f"holdfast_test_{uuid.uuid4().hex}"
-    _administer(postgres_server_url, "CREATE DATABASE {}", name)
-    yield sa.make_url(postgres_server_url).set(database=name).render_as_string(hide_password=False)
-    _administer(postgres_server_url, "DROP DATABASE {} WITH (FORCE)", name)
-
-
-def _administer(server_url: str, statement: str, name: str) -> None:
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+def postgres_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    """An empty PostgreSQL database of this test's own."""
+    with postgres_databases.one() as url:
+        yield url
 
 
 @pytest.fixture
