@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -96,9 +98,14 @@ class _Undo(Exception):
     """So that the second run meets what the first one met."""
 
 
-def value_of(bind: str) -> str | None:
-    """Digits, as text: every engine takes them for a number too where one is needed."""
-    return {"status": "open", "state": "ready", "kind": "chunk", "way": "merge", "schema": None}.get(bind, "99")
+def value_of(bind: str) -> Any:
+    """Digits, as text: every engine takes them for a number too where one is needed. Days and truths are themselves."""
+    if bind in ("rate_date", "first_day", "last_day"):
+        return date(2024, 1, 5)
+    if bind in ("is_final", "range_refused"):
+        return True
+    known = {"status": "open", "state": "ready", "kind": "chunk", "way": "merge", "schema": None, "as_of": None}
+    return known.get(bind, "99")
 
 
 def test_an_unknown_name_is_refused(database: Database) -> None:

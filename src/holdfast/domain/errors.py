@@ -7,11 +7,17 @@ HoldfastError                          1
  |   +- SourceError                    2   a source is missing, unreadable, or not what its contract says
  |   +- TargetMismatch                 2   the table that exists is not the contract's
  |   +- LedgerError                    2   the ledger is newer than this code, or was tampered with
+ |   +- ProviderRefused                2   a provider of exchange rates refuses the key, the plan or the request
  +- DriftRefused                       4   the source's columns differ from the contract
  +- RejectBudgetExceeded               3
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
  +- RowsUnaccounted                    1   counts do not add up: a bug, nothing was committed (P3)
+ +- RatesUnusable                      1   a provider's answer is not what was asked for; nothing of it was kept
+ +- RateMissing                        1   no exchange rate, and the gap policy allows no other day's
+ +- RatesIncomplete                   75   some days could not be fetched; the others are kept
+ +- RateQuotaExhausted                75   the provider allows no further calls for now
+ +- FetchTakenOver                    75   another process fetches these rates now
  +- WorkerFailed                       *   a worker process gave up; carries that process's code and exit code
  +- ClaimLost                          1   another worker owns the chunk now (P6); the worker loop handles it
  +- Interrupted                  130/143
@@ -79,6 +85,36 @@ class TargetMismatch(UsageError):
 
 class LedgerError(UsageError):
     pass
+
+
+class ProviderRefused(UsageError):
+    pass
+
+
+class RatesUnusable(HoldfastError):
+    pass
+
+
+class RateMissing(HoldfastError):
+    pass
+
+
+class RatesIncomplete(HoldfastError):
+    exit_code = 75
+
+
+class RateQuotaExhausted(HoldfastError):
+    """`wait_s`: how long the provider is to be left alone (0: to the month's end); None: the ledger knows already."""
+
+    exit_code = 75
+
+    def __init__(self, message: str, *, hint: str = "", wait_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.wait_s = wait_s
+
+
+class FetchTakenOver(HoldfastError):
+    exit_code = 75
 
 
 class DriftRefused(HoldfastError):

@@ -45,8 +45,13 @@ POINTS = (
     "publish.chunk_accounted",
     "publish.finished",
     "publish.committed",
+    "fx.counted",
+    "fx.answered",
+    "fx.stored",
+    "fx.published",
+    "fx.committed",
 )
-"""Every point there is, in the order a load passes them."""
+"""Every point there is, in the order a load passes them, then a fetch of exchange rates."""
 
 
 def _act(action: str) -> None:

@@ -13,13 +13,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
 from holdfast.domain.errors import ConfigError
+from holdfast.interfaces.fx_config import FxSection
 from holdfast.observe.log import mask, register_password_of
 
 CONFIG_NAME = "holdfast.toml"
@@ -64,6 +65,7 @@ class LoadSettings(_Section):
 class _Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     load: LoadSettings = LoadSettings()
+    fx: FxSection = FxSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Project:
     directory: Path
     url: str = field(repr=False)
     load: LoadSettings
+    fx: FxSection
 
     @property
     def url_shown(self) -> str:
@@ -112,7 +115,7 @@ def load_project(db: str | None = None, *, start: Path | None = None) -> Project
     given = db or os.environ.get("HOLDFAST_DB")
     url = _anchored(given, here) if given else _anchored(_configured_url(settings.database, directory), directory)
     register_password_of(url)
-    return Project(directory=directory, url=url, load=settings.load)
+    return Project(directory=directory, url=url, load=settings.load, fx=settings.fx)
 
 
 def find_config(start: Path) -> Path | None:
@@ -170,9 +173,17 @@ def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
     name = ".".join(str(part) for part in place)
     if kind != "extra_forbidden":
         return f"{name}: {message.removeprefix('Value error, ')}"
-    sections: dict[str, type[BaseModel]] = {"database": DatabaseSettings, "load": LoadSettings}
-    known = sections[str(place[0])].model_fields if len(place) > 1 else _Settings.model_fields
-    return f"unknown key {name!r}{_near(str(place[-1]), list(known))}; known here: {', '.join(known)}"
+    known = _known_at(place[:-1])
+    return f"unknown key {name!r}{_near(str(place[-1]), known)}; known here: {', '.join(known)}"
+
+
+def _known_at(place: tuple[int | str, ...]) -> list[str]:
+    """The keys of the (sub)section at this place of the file; a number is an entry of a list."""
+    section: Any = _Settings
+    for part in place:
+        inner = section.model_fields[part].annotation if isinstance(part, str) else section
+        section = next((kind for kind in (inner, *get_args(inner)) if hasattr(kind, "model_fields")), inner)
+    return list(section.model_fields)
 
 
 def _near(name: str, known: list[str]) -> str:
