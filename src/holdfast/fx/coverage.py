@@ -51,8 +51,10 @@ def coverage(tx: Transaction, usage: Usage, rates_table: str, policy: GapPolicy 
     for day, currency, rows in _used_pairs(tx, usage):
         found.pairs += 1
         found.rows += rows
+        if currency == USD:
+            continue
         used = policy.day_used(day, known[currency]) if day and currency else None
-        if used is None and (currency != USD or day is None):
+        if used is None:
             found.lacking.append(Lacking(day, currency, rows))
         elif used not in (None, day):
             found.pairs_older += 1

@@ -1,7 +1,8 @@
-"""CurrencyLayer's answers, good and bad, from a real server: what is kept, what is refused, what is worth another try."""
+"""CurrencyLayer on a real server: what of its answers is kept, what is refused, what is worth another try."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -38,6 +39,7 @@ from tests.support.rates_server import (
 DAY, TODAY = date(2024, 1, 5), date(2024, 3, 1)
 GOOD = {"ILS": "3.6", "EUR": "0.9139000000000001", "GBP": "4"}
 CURRENCIES = tuple(GOOD)
+VERIFY = ssl.create_default_context()  # making one takes longer than a call
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def server() -> Iterator[HttpServer]:
 @contextmanager
 def provider_at(server: HttpServer, key_in: str = "header", **limits: Any) -> Iterator[CurrencyLayer]:
     policy = Policy(source="currencylayer", breaker_failures=1000, **limits)
-    with Client(policy, LocalLimiter(), secrets=[KEY]) as client:
+    with Client(policy, LocalLimiter(), secrets=[KEY], verify=VERIFY) as client:
         yield CurrencyLayer(client, server.url(""), KEY, key_in)
 
 
