@@ -17,6 +17,7 @@ import structlog
 from holdfast.domain.errors import ConfigError, UsageError
 from holdfast.domain.rate import USD, is_currency
 from holdfast.engine import faults
+from holdfast.engine.migrate import ledger_version
 from holdfast.engine.place import process_start, this_process
 from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import recorded_run
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("holdfast.fx")
 T = TypeVar("T")
+LEDGER_VERSION = 4  # since it the ledger has tables for rates
 CALL_DEADLINE_S = 60.0
 LEASE_S = CALL_DEADLINE_S + 60.0  # it is renewed before each call, so a call must fit into it
 WAIT_FOR_OTHERS_S = 600.0
@@ -109,9 +111,9 @@ def rates_status(
     database: Database, settings: FxSettings, usages: Sequence[Usage], policy: GapPolicy
 ) -> tuple[list[ProviderStatus], list[Coverage]]:
     """What is known of each provider, and which days and currencies of loaded tables lack a rate."""
+    if ledger_version(database).found < LEDGER_VERSION:
+        return [], []
     with database.reading() as tx:
-        if not tx.run("ledger_exists").rows[0]["found"]:
-            return [], []
         return provider_status(tx), [coverage(tx, usage, settings.table, policy) for usage in usages]
 
 

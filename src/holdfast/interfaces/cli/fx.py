@@ -258,8 +258,8 @@ def _print_coverage(coverage: Coverage) -> None:
     rows_lacking = sum(gap.rows for gap in coverage.lacking)
     older = f", {output.number(coverage.pairs_older)} by an older day's" if coverage.pairs_older else ""
     output.line(
-        f"{coverage.usage.table}  {output.counted(coverage.rows, 'row')} with {output.counted(coverage.pairs, 'day')} "
-        f"and currency: {output.number(coverage.pairs - len(coverage.lacking))} have a rate{older}; "
+        f"{coverage.usage.table}  {output.counted(coverage.rows, 'row')}, {output.counted(coverage.pairs, 'pair')} of "
+        f"day and currency: {output.number(coverage.pairs - len(coverage.lacking))} have a rate{older}; "
         f"{output.number(len(coverage.lacking))} have none, in {output.counted(rows_lacking, 'row')}"
     )
     _some(
