@@ -23,6 +23,14 @@ ENGINES = ("sqlite", "postgres")
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
+LONG = ("test_memory.py", "test_main_job.py", "test_random_kills.py", "test_bench.py", "test_demo.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones first, so that no process of the run has one left when the others are done."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session")
 def postgres_server_url() -> Iterator[str]:
     """The one named by HOLDFAST_TEST_POSTGRES, else a local one, else a private one. None of them: the tests fail."""
