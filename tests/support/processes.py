@@ -120,10 +120,12 @@ class Started:
         """The living processes of the group, the leader first."""
         return sorted(process.pid for process in psutil.process_iter() if self._is_living_member(process))
 
-    def kill(self, *, deadline_s: float = 10) -> None:
-        """kill -9 the whole group, and come back when none of it is left."""
+    def kill(self, *, deadline_s: float = 30) -> None:
+        """kill -9 the whole group, and come back when none of it is left, not even a thread of its leader."""
         os.killpg(self.pid, signal.SIGKILL)
-        self.wait_until(lambda: not self.members(), deadline_s=deadline_s, what="death of the group")
+        self.wait_until(
+            lambda: self.exit_code is not None and not self.members(), deadline_s=deadline_s, what="death of the group"
+        )
 
     def kill_member(self, pid: int) -> None:
         """kill -9 one process of the group."""
