@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from holdfast.domain.contract import Column, Contract, CsvFormat, Format, Index
     from holdfast.domain.counts import RowCounts
     from holdfast.domain.errors import HoldfastError
+    from holdfast.outbound.decorators import retry
     from holdfast.ports.database import Database, Transaction
+    from holdfast.rate_limits import rate_limited
     from holdfast.wiring import LoadResult, Project, Settings, open_project
 
 _HOMES = {
@@ -37,6 +39,8 @@ _HOMES = {
     "Project": "holdfast.wiring",
     "Settings": "holdfast.wiring",
     "open_project": "holdfast.wiring",
+    "rate_limited": "holdfast.rate_limits",
+    "retry": "holdfast.outbound.decorators",
 }
 
 __all__ = [
@@ -54,6 +58,8 @@ __all__ = [
     "Transaction",
     "connect",
     "open_project",
+    "rate_limited",
+    "retry",
 ]
 
 

@@ -28,6 +28,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ledger_1_worker",
     ),
     2: ("ledger_2_chunk_place",),
+    3: ("ledger_3_outbound",),
     4: ("ledger_4_fx_quote", "ledger_4_fx_no_data", "ledger_4_fx_quota", "ledger_4_fx_lease"),
 }
 LATEST = max(MIGRATIONS)

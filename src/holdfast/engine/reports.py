@@ -11,7 +11,12 @@ from holdfast.domain.errors import DatabaseError, HoldfastError, LedgerError, Us
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
 from holdfast.engine.migrate import ledger_version
+from holdfast.outbound.counts import FAILURES
+from holdfast.outbound.policy import MICROSECONDS
+from holdfast.outbound.turns import SourceState
 from holdfast.ports.database import Database, Row, Transaction
+
+OUTBOUND_VERSION = 3  # of the ledger, since which it knows sources that are called
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,27 @@ def list_chunks(database: Database, dataset: str, *, state: str | None, number: 
     with _ledger(database) as tx:
         rows = tx.run("chunks_list", dataset=dataset).rows if tx else []
     return [row for row in rows if state in (None, row["state"]) and number in (None, row["number"])]
+
+
+def source_statistics(database: Database) -> list[Row]:
+    """One row a source that was called: `calls`, `retries`, `waits`, `waited_s`, `failures` by kind, the breaker."""
+    with _ledger(database) as tx:
+        has_sources = tx and any(row["version"] >= OUTBOUND_VERSION for row in tx.run("migrations_applied").rows)
+        rows = tx.run("outbound_list").rows if tx and has_sources else []
+    return [_source(row) for row in rows]
+
+
+def _source(row: Row) -> Row:
+    state = SourceState(row["slot_us"], row["failures_in_row"], row["open_until_us"])
+    return {
+        "source": row["source"],
+        **{name: int(row[name]) for name in ("calls", "retries", "waits")},
+        "waited_s": round(int(row["waited_us"]) / MICROSECONDS, 3),
+        "failures": {kind: int(row[f"failed_{kind}"]) for kind in FAILURES},
+        "breaker": state.breaker(row["now_us"]),
+        "last_status": row["last_status"],
+        "last_call_at": row["last_call_at"],
+    }
 
 
 def reject_codes(database: Database, dataset: str, status: str) -> list[Row]:

@@ -10,9 +10,7 @@ Only what is allow-listed is tried again: connections that fail, time out or bre
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import count
 from types import TracebackType
@@ -31,6 +29,7 @@ from holdfast.outbound.limiter import Limiter
 from holdfast.outbound.masking import Masker
 from holdfast.outbound.policy import Answer, Policy
 from holdfast.outbound.retrying import Backoff, RetryBudget
+from holdfast.outbound.tally import Tally
 from holdfast.outbound.waiting import wait_for_turn
 from holdfast.ports.clock import Clock, SystemClock
 
@@ -46,7 +45,6 @@ from holdfast.outbound.body import ENCODINGS
 from holdfast.outbound.exchange import Failure, Redirect, exchange
 from holdfast.outbound.transport import Transport
 
-FLUSH_EVERY_S = 1.0
 _HEADERS = {"user-agent": "holdfast", "accept": "*/*", "accept-encoding": ENCODINGS}
 
 
@@ -73,8 +71,7 @@ class Client:
             jitter=policy.backoff_jitter,
         )
         self._budget = RetryBudget(policy.retry_budget)
-        self._counts, self._counts_lock = CallCounts(), threading.Lock()
-        self._flushed_at_s = self._clock.monotonic_s()
+        self._tally = Tally(limiter, policy.source, self._clock)
         self._http = httpx.Client(
             transport=Transport(verify),
             trust_env=False,
@@ -109,13 +106,13 @@ class Client:
             reason = self._reason_to_stop(outcome, tries, wait_s, deadline_at_s, retry=retry)
             if reason is not None:
                 raise self._error(outcome, target, reason)
-            self._note(CallCounts(retries=1))
+            self._tally.note(CallCounts(retries=1))
             self._clock.sleep(wait_s)
         raise AssertionError("count() does not end")
 
     def close(self) -> None:
         """Close the connections and hand in the last counts."""
-        self._flush()
+        self._tally.flush()
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -175,7 +172,7 @@ class Client:
             if outcome.retry_after_s and outcome.is_transient:
                 self._limiter.pause(self.policy, outcome.retry_after_s)
         self._limiter.settle(self.policy, is_alive=is_alive)
-        self._note(counts)
+        self._tally.note(counts)
 
     def _reason_to_stop(
         self, failure: Failure, tries: int, wait_s: float, deadline_at_s: float, *, retry: bool
@@ -206,22 +203,6 @@ class Client:
         kind = RateLimited if failure.status == 429 else SourceUnavailable
         when = f" in {failure.retry_after_s:.0f} s" if failure.retry_after_s else " later"
         return kind(message, hint=f"try again{when}", status=failure.status, retry_after_s=failure.retry_after_s)
-
-    def _note(self, counts: CallCounts) -> None:
-        with self._counts_lock:
-            self._counts.add(counts)
-            now_s = self._clock.monotonic_s()
-            is_due = now_s - self._flushed_at_s >= FLUSH_EVERY_S
-            if is_due:
-                self._flushed_at_s = now_s
-        if is_due:
-            self._flush()
-
-    def _flush(self) -> None:
-        with self._counts_lock:
-            counts, self._counts = replace(self._counts), CallCounts()
-        if counts:
-            self._limiter.count(self.policy.source, counts)
 
 
 _HINTS = {

@@ -31,7 +31,7 @@ class CallCounts:
     def add(self, other: CallCounts) -> None:
         for name in SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.last_status = other.last_status or self.last_status
+        self.last_status = other.last_status if other.last_status is not None else self.last_status
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in SUMS)

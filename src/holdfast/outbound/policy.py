@@ -32,6 +32,10 @@ class Policy:
     breaker_cooldown_s: float = 30.0
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.source) <= 63:
+            raise ValueError(f"source is {self.source!r}: expected a name of 1 to 63 characters")
+        if self.period_s <= 0:
+            raise ValueError(f"period_s is {self.period_s}: expected more than 0")
         if self.calls is not None and not 1 <= self.burst <= self.calls:
             raise ValueError(f"burst is {self.burst}: expected 1 to calls ({self.calls})")
 

@@ -8,9 +8,9 @@ until its slot comes, outside of any lock, and must then be sent within `latenes
 apart, and steps have the lateness built in, so calls + 1 of them are never sent within one period. A caller that dies
 while it waits wastes its slot.
 
-*The breaker.* Closed while `failures` in a row are below the threshold. Then it is open until `open_until_us`. The
-first caller after that is the probe: it moves `open_until_us` on (that is all there is to half-open), so nobody else
-goes until the probe has told how it went, or was silent for too long.
+*The breaker.* Closed (`open_until_us` is 0) until `failures` in a row reach the threshold. Then it is open until
+`open_until_us`. The first caller after that is the probe: it moves `open_until_us` on (that is all there is to
+half-open), so nobody else goes until the probe has told how it went, or was silent for too long.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class SourceState:
     failures: int = 0
     open_until_us: int = 0
 
-    def breaker(self, failures_max: int, now_us: int) -> str:
-        """`closed`, `open`, or `half-open`: the next caller, or one that is on its way, finds out."""
-        if self.failures < failures_max:
+    def breaker(self, now_us: int) -> str:
+        """`closed`; `open`, also while a probe is on its way; `half-open`: the next caller is the probe."""
+        if not self.open_until_us:
             return "closed"
         return "open" if self.open_until_us > now_us else "half-open"
 
@@ -53,7 +53,7 @@ class Turn:
 
 def ask(state: SourceState, policy: Policy, now_us: int, wait_us_max: int) -> Turn:
     """Take a turn, if one comes within `wait_us_max`; `state` is changed where `is_noted`."""
-    is_tripped = state.failures >= policy.breaker_failures
+    is_tripped = state.open_until_us > 0
     if is_tripped and state.open_until_us > now_us:
         return Turn(False, state.open_until_us - now_us, by="breaker", is_noted=False, failures=state.failures)
     wait_us = max(0, state.slot_us - policy.tolerance_us - now_us)

@@ -74,6 +74,7 @@ class PostgresEngine:
         "ops": "ops.",
         "ops_index": "ops_",
         "now": "clock_timestamp()",
+        "now_us": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)",
         "later:": "(clock_timestamp() + make_interval(secs => CAST(:bind AS double precision)))",
         "timestamp": "timestamptz",
         "boolean": "boolean",

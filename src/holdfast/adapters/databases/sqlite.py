@@ -57,6 +57,7 @@ class SqliteEngine:
         "ops": "ops_",
         "ops_index": "ops_",
         "now": NOW,
+        "now_us": "(CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000)",
         "later:": _LATER,
         "timestamp": "TEXT",
         "boolean": "BOOLEAN",

@@ -21,19 +21,22 @@ Most = Annotated[int, typer.Option("--most", min=1, help="Rows to show at most."
 
 @commands.command()
 def status(dataset: OptionalDataset = None, db: Db = None, as_json: Json = False) -> None:
-    """How every dataset stands: chunks, rows by fate, rejects."""
-    from holdfast.engine.reports import dataset_status
+    """How every dataset stands: chunks, rows by fate, rejects; and the sources that are called."""
+    from holdfast.engine.reports import dataset_status, source_statistics
     from holdfast.interfaces.config import load_project
 
     with opened(load_project(db), upgrade=False) as holdfast:
         rows = dataset_status(holdfast.database, dataset)
+        sources = source_statistics(holdfast.database) if dataset is None else []
     if as_json:
-        output.terminal_object({"status": "done", "exit_code": 0, "datasets": rows})
+        output.terminal_object({"status": "done", "exit_code": 0, "datasets": rows, "sources": sources})
         return
     if not rows:
         output.line("nothing loaded yet" if dataset is None else f"{dataset}: nothing loaded yet")
     for row in rows:
         _print_status(row)
+    for source in sources:
+        _print_source(source)
 
 
 def _print_status(row: Row) -> None:
@@ -49,6 +52,16 @@ def _print_status(row: Row) -> None:
         output.line(f"  {output.counted(row['rejects_open'], 'open reject')}: holdfast rejects list {row['dataset']}")
     for load in row["stopped"]:
         output.line(f"  load {load['number']} is stopped: {load['error']}")
+
+
+def _print_source(row: Row) -> None:
+    failures = ", ".join(f"{output.number(n)} {kind}" for kind, n in row["failures"].items() if n)
+    output.line(
+        f"source {row['source']}  {output.counted(row['calls'], 'call')} · {output.number(row['retries'])} retried · "
+        f"waited {row['waited_s']:,.1f} s for its limit" + (f" · failed: {failures}" if failures else "")
+    )
+    if row["breaker"] != "closed":
+        output.line(f"  its breaker is {row['breaker']}: too many calls failed in a row")
 
 
 @commands.command()
