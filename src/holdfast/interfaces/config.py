@@ -11,9 +11,10 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self, get_args, get_origin
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,7 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
 from holdfast.domain.errors import ConfigError
 from holdfast.interfaces.fx_config import FxSection
+from holdfast.interfaces.source_config import SourceName, SourceSettings
 from holdfast.observe.log import mask, register_password_of
+from holdfast.outbound.policy import Policy
 
 CONFIG_NAME = "holdfast.toml"
 DEFAULT_URL = "sqlite:///holdfast.db"
@@ -66,6 +69,7 @@ class _Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     load: LoadSettings = LoadSettings()
     fx: FxSection = FxSection()
+    sources: dict[SourceName, SourceSettings] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,11 @@ class Project:
     url: str = field(repr=False)
     load: LoadSettings
     fx: FxSection
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+
+    def policy(self, source: str) -> Policy:
+        """How calls to a source are made: as its section says, or by the defaults."""
+        return self.sources.get(source, SourceSettings()).policy(source)
 
     @property
     def url_shown(self) -> str:
@@ -115,7 +124,7 @@ def load_project(db: str | None = None, *, start: Path | None = None) -> Project
     given = db or os.environ.get("HOLDFAST_DB")
     url = _anchored(given, here) if given else _anchored(_configured_url(settings.database, directory), directory)
     register_password_of(url)
-    return Project(directory=directory, url=url, load=settings.load, fx=settings.fx)
+    return Project(directory=directory, url=url, load=settings.load, fx=settings.fx, sources=settings.sources)
 
 
 def find_config(start: Path) -> Path | None:
@@ -180,9 +189,12 @@ def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
 def _known_at(place: tuple[int | str, ...]) -> list[str]:
     """The keys of the (sub)section at this place of the file; a number is an entry of a list."""
     section: Any = _Settings
-    for part in place:
+    parts = iter(place)
+    for part in parts:
         inner = section.model_fields[part].annotation if isinstance(part, str) else section
         section = next((kind for kind in (inner, *get_args(inner)) if hasattr(kind, "model_fields")), inner)
+        if get_origin(inner) is dict:
+            next(parts, None)  # the section's own name
     return list(section.model_fields)
 
 

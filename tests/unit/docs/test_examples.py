@@ -27,6 +27,17 @@ def test_the_library_example_prints_what_the_readme_says(tmp_path: Path) -> None
     assert done.stdout in blocks("README.md")
 
 
+def test_the_decorators_examples_print_what_the_page_says(tmp_path: Path) -> None:
+    examples, told = blocks("docs/outbound.md", "python"), blocks("docs/outbound.md", "")
+    assert len(examples) == 2
+    for example in examples:
+        done = subprocess.run(
+            [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout in told
+
+
 def test_the_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
     """Typed line by line in a fresh directory. Times, run ids and the workers' order are each run's own."""
     (session,) = (block for block in blocks("README.md") if block.startswith("$ holdfast init"))

@@ -15,6 +15,7 @@ from holdfast.domain.reject import REASON_CODES
 from holdfast.engine.faults import POINTS
 from holdfast.interfaces.cli.main import app
 from holdfast.interfaces.config import LoadSettings
+from holdfast.interfaces.source_config import SourceSettings
 from tests.unit.docs.pages import NAMES, ROOT, anchors, blocks, commands, prose, text_of
 
 EVERYTHING = "\n".join(text_of(name) for name in NAMES)
@@ -102,6 +103,15 @@ def test_every_exit_code_is_documented() -> None:
 def test_every_load_setting_is_documented() -> None:
     for name in LoadSettings.model_fields:
         assert f"`{name}`, `HOLDFAST_LOAD__{name.upper()}`" in text_of("docs/operations.md")
+
+
+def test_every_source_setting_is_documented_with_its_default() -> None:
+    page = text_of("docs/outbound.md")
+    for name, setting in SourceSettings.model_fields.items():
+        default = (
+            "none" if setting.default is None else f"{setting.default:g}" if setting.default < 1e6 else setting.default
+        )
+        assert f"| `{name}` | {default} |" in page
 
 
 def test_the_contract_shown_first_is_sound() -> None:

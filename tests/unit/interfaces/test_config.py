@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from holdfast.domain.errors import ConfigError, ContractError
 from holdfast.interfaces.config import load_project
+from holdfast.interfaces.source_config import SourceSettings
+from holdfast.outbound.policy import Policy
 
 CONTRACT = 'table = "t"\nwrite_disposition = "append"\n[[columns]]\nname = "a"\ntype = "int"\n'
 
@@ -53,6 +56,26 @@ def test_holdfast_config_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_project(start=tmp_path).load.workers == 5
     monkeypatch.setenv("HOLDFAST_CONFIG", str(tmp_path / "nowhere.toml"))
     assert "nowhere.toml, which is no file" in refusal(tmp_path)
+
+
+def test_a_source_has_its_section_or_the_defaults(tmp_path: Path) -> None:
+    write(tmp_path, "[sources.api1]\ncalls = 100\ntries = 2\n[sources.csv]\n")
+    project = load_project(start=tmp_path)
+    assert project.policy("api1") == Policy(source="api1", calls=100, tries=2)
+    assert project.policy("csv") == Policy(source="csv")
+    assert project.policy("rss") == Policy(source="rss")
+    assert set(SourceSettings.model_fields) | {"source"} == {f.name for f in fields(Policy)}
+
+
+def test_mistakes_in_a_source_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "[sources.tries]\ncall = 100\n")
+    assert "unknown key 'sources.tries.call' (did you mean 'calls'?); known here: calls, period_s" in refusal(tmp_path)
+    write(tmp_path, "[sources.api1]\ncalls = 0\n")
+    assert "sources.api1.calls: Input should be greater than or equal to 1" in refusal(tmp_path)
+    write(tmp_path, "[sources.api1]\ncalls = 2\nburst = 3\n")
+    assert "sources.api1: burst is 3, more than calls (2)" in refusal(tmp_path)
+    write(tmp_path, '[sources."a b"]\n')
+    assert "sources.a b" in refusal(tmp_path)
 
 
 def test_option_beats_environment_beats_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,23 +24,9 @@ from holdfast.outbound.client import Client
 from holdfast.outbound.limiter import LocalLimiter
 from holdfast.outbound.policy import Policy
 from tests.support.http_server import Call, Drip, HttpServer, Reply, Reset, Short, Silence, Step
+from tests.unit.outbound.quick_clock import QuickClock
 
 GOOD = Reply(json={"good": True})
-
-
-class QuickClock:
-    """Sleeping takes no time, and is written down."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.slept: list[float] = []
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
 
 
 @pytest.fixture
