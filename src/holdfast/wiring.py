@@ -31,7 +31,7 @@ from holdfast.engine.stopping import StopRequest, stop_on_signals
 from holdfast.observe import log
 from holdfast.ports.clock import SystemClock
 from holdfast.ports.database import Database, Row
-from holdfast.ports.executor import WorkerError
+from holdfast.ports.executor import Executor, Task, WorkerError
 
 if TYPE_CHECKING:
     from holdfast.engine.replay import Mended, ReplayReport
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PROGRESS_EVERY_S = 0.5
+POOL_SIZE = 5
 OnProgress = Callable[[Row], None]
 
 
@@ -71,7 +72,7 @@ class LoadResult:
 @contextmanager
 def open_project(settings: Settings, *, bring_up_to_date: bool = True) -> Iterator[Project]:
     """Connect, bring the ledger up to date (unless told to leave it), and close the pool at the end."""
-    database = connect(settings.url)
+    database = connect(settings.url, pool_size=POOL_SIZE + 2 * settings.workers)  # made when needed, so none too many
     try:
         if bring_up_to_date:
             upgrade(database)
@@ -181,21 +182,41 @@ class Project:
         if self.settings.workers == 1:
             error = self._guarded(contract.name, run_id, stop, lone=True)
         else:
-            from holdfast.adapters.executors.local import LocalExecutor
-
-            task = json.dumps({"settings": asdict(self.settings), "dataset": contract.name, "run_id": run_id})
-            errors = LocalExecutor(self.settings.grace_s).run(
-                run_worker,
-                task,
-                workers=min(self.settings.workers, max(1, self.chunks_waiting(contract.name))),
-                is_wanted=lambda: loading.first_unfinished(self.database, contract.name) is not None,
-                is_stopping=lambda: bool(stop),
-            )
-            error = _worst(errors)
+            error = _worst(self._run_workers(contract.name, run_id, stop))
         left = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
         if stop and left:
             return stop.interrupted()
         return left and (error or left)
+
+    def _run_workers(self, dataset: str, run_id: str, stop: StopRequest) -> list[WorkerError]:
+        """Several workers: processes, or threads of this one where no other may have the database open."""
+
+        def run(executor: Executor, task: Task, argument: str) -> list[WorkerError]:
+            return executor.run(
+                task,
+                argument,
+                workers=min(self.settings.workers, max(1, self.chunks_waiting(dataset))),
+                is_wanted=lambda: loading.first_unfinished(self.database, dataset) is not None,
+                is_stopping=lambda: bool(stop),
+            )
+
+        if not self.database.traits.one_process:
+            from holdfast.adapters.executors.local import LocalExecutor
+
+            told = json.dumps({"settings": asdict(self.settings), "dataset": dataset, "run_id": run_id})
+            return run(LocalExecutor(self.settings.grace_s), run_worker, told)
+        from holdfast.adapters.executors.threads import ThreadExecutor
+
+        threads = ThreadExecutor(self.settings.grace_s, interrupt=self.database.close)
+
+        def work(_: str) -> WorkerError | None:
+            try:
+                self.run_worker_loop(dataset, run_id, lambda: bool(stop) or threads.is_ending, lone=False)
+            except HoldfastError as error:
+                return _told(error)
+            return None
+
+        return run(threads, work, "")
 
     def _guarded(self, dataset: str, run_id: str, stop: StopRequest, *, lone: bool) -> HoldfastError | None:
         try:
@@ -280,8 +301,12 @@ def run_worker(task: str) -> WorkerError | None:
             )
             stop.raise_if_asked()
     except HoldfastError as error:
-        return WorkerError(error.code, error.message, error.hint, error.exit_code)
+        return _told(error)
     return None
+
+
+def _told(error: HoldfastError) -> WorkerError:
+    return WorkerError(error.code, error.message, error.hint, error.exit_code)
 
 
 def _worst(errors: list[WorkerError]) -> HoldfastError | None:

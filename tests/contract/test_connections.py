@@ -22,7 +22,7 @@ NOTES = TableDefinition("notes", (ColumnDefinition("id", parse_type("bigint"), F
 
 def sever(tx: Transaction, database_url: str) -> None:
     """The connection dies behind the transaction's back."""
-    if database_url.startswith("sqlite"):
+    if database_url.startswith(("sqlite", "duckdb")):
         assert isinstance(tx, SqlTransaction)
         driver = tx._connection.connection.driver_connection
         assert driver is not None
@@ -65,7 +65,7 @@ def test_a_lost_connection_does_not_hide_the_callers_own_error(database: Databas
 @pytest.mark.parametrize("in_query", [False, True])
 def test_secrets_are_in_no_repr_and_no_error(database_url: str, password: str, in_query: bool) -> None:
     url = sa.make_url(database_url)
-    if database_url.startswith("sqlite") or in_query:
+    if database_url.startswith(("sqlite", "duckdb")) or in_query:
         url = url.update_query_dict({"password": password})
     else:
         url = url.set(password=password)

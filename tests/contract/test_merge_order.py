@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import Deadlock
 from holdfast.domain.origin import ROW_COLUMN, origin_of
-from holdfast.engine.merge import Written, write_direct, write_merge
+from holdfast.engine.merge import Written, write_asking, write_direct, write_merge
 from holdfast.engine.ordering import order_and_dedupe, with_origins
 from holdfast.engine.target import ensure_target
 from holdfast.ports.database import Database
@@ -60,7 +60,10 @@ def write(database: Database, of: Contract, number: int, chunk: list[Delivered],
     table = pa.table({**columns, ROW_COLUMN: pa.array(range(len(chunk)), pa.int32())})
     ready, superseded = order_and_dedupe(with_origins(table, number), of)
     with database.transaction() as tx:
-        written = (write_direct(tx, of, ready) if direct else None) or write_merge(tx, of, ready)
+        if direct and not database.traits.has_savepoints:
+            written = write_asking(tx, of, ready)
+        else:
+            written = (write_direct(tx, of, ready) if direct else None) or write_merge(tx, of, ready)
     fates = written.inserted + written.updated + written.unchanged + written.superseded + superseded
     assert fates == len(chunk)
     return written

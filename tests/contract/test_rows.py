@@ -20,6 +20,7 @@ from holdfast.domain.types import parse_type
 from holdfast.parsing.parsed import arrow_type
 from holdfast.ports.database import Database, Row
 
+HOLDS_NUL = {"sqlite", "duckdb"}  # in text, and gives it back
 NASTY = 'we"ird :name %s {x} "" ñ'
 TYPES = {
     NASTY: "bigint",
@@ -200,14 +201,47 @@ def test_copy_in_refuses_what_a_column_cannot_hold(database: Database, column: s
     strict = TableDefinition("strict", (ColumnDefinition(column, parse_type(TYPES[column]), False),))
     with database.transaction() as tx:
         tx.create_table(strict)
-    if "\0" in (value or "") and database.traits.exact_digits_max:
-        with database.transaction() as tx:  # SQLite holds NUL in text, and gives it back
+    if "\0" in (value or "") and database.engine_name in HOLDS_NUL:
+        with database.transaction() as tx:
             tx.copy_in("strict", pa.table({column: [value]}))
             assert tx.query(f"SELECT {column} FROM strict") == [{column: value}]
         return
     with pytest.raises(ConstraintViolation) as caught, database.transaction() as tx:
         tx.copy_in("strict", pa.table({column: pa.array([value], SCHEMA.field(column).type)}))
     assert "wxyz" not in caught.value.message
+
+
+@pytest.mark.parametrize("way", ["insert_many", "upsert", "copy_in"])
+def test_a_number_that_would_be_rounded_is_refused(database: Database, way: str) -> None:
+    """SQLite rounds nothing: its columns hold what comes, up to the digits it is exact to."""
+    columns = (ColumnDefinition("k", parse_type("int"), False), ColumnDefinition("d", parse_type("decimal(12,2)")))
+    with database.transaction() as tx:
+        tx.create_table(TableDefinition("exact", columns, ("k",)))
+    values: list[Any] = [Decimal("12.345"), Decimal("1E-7")]
+    if way != "copy_in":
+        values += ["12.345", 0.125]
+    for value in values if database.engine_name != "sqlite" else []:
+        with pytest.raises(ConstraintViolation, match="'d'") as caught, database.transaction() as tx:
+            if way == "copy_in":
+                tx.copy_in("exact", pa.table({"k": [1], "d": [value]}))
+            elif way == "upsert":
+                tx.upsert("exact", [{"k": 1, "d": value}], key=["k"])
+            else:
+                tx.insert_many("exact", [{"k": 1, "d": value}])
+        assert "345" not in caught.value.message
+    with database.transaction() as tx:
+        good: list[Row] = [
+            {"k": 1, "d": Decimal("12.3400")},
+            {"k": 2, "d": 0.1},
+            {"k": 3, "d": "1.50"},
+            {"k": 4, "d": 7},
+        ]
+        tx.insert_many("exact", [*good, {"k": 5, "d": None}])
+        found = [row["d"] for row in tx.query("SELECT d FROM exact ORDER BY k")]
+    assert [None if d is None else Decimal(str(d)) for d in found] == [
+        *(Decimal(text) for text in ("12.34", "0.1", "1.5", "7")),
+        None,
+    ]
 
 
 def test_a_column_or_table_that_does_not_exist(database: Database) -> None:
@@ -230,5 +264,5 @@ def test_time_passes_between_now_and_later(database: Database) -> None:
         )
         tx.create_table(clock)
         tx.insert_many("clock", [{"id": 1}])
-        at = natural("moment", tx.query("SELECT at FROM clock")[0]["at"]).replace(tzinfo=UTC)
+        at = natural("moment", tx.query("SELECT * FROM clock")[0]["at"]).replace(tzinfo=UTC)
     assert before < at < datetime.now(UTC) + timedelta(seconds=2)

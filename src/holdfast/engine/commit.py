@@ -17,7 +17,7 @@ from holdfast.engine.claims import Claim, fence, lock_chunk
 from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_table
 from holdfast.engine.ledger import Load, lock_load
-from holdfast.engine.merge import Way, Written, write_direct, write_landing, write_merge
+from holdfast.engine.merge import Way, Written, write_asking, write_direct, write_landing, write_merge
 from holdfast.engine.reading import ReadyChunk
 from holdfast.ports.database import Database, Transaction
 
@@ -52,7 +52,7 @@ def commit_chunk(
         reach("commit.begun")
         kind = fence(tx, claim)
         reach("commit.fenced")
-        written = _write_rows(tx, replace(load, kind=kind), ready, chooser)
+        written = _write_rows(tx, replace(load, kind=kind), ready, chooser, asks=not database.traits.has_savepoints)
         reach("commit.rows_written")
         write_rejects(tx, claim, ready, run_id)
         reach("commit.rejects_written")
@@ -70,7 +70,7 @@ def was_committed(database: Database, claim: Claim) -> bool:
         return state in (ChunkState.DONE, ChunkState.LANDED) and epoch == claim.epoch
 
 
-def _write_rows(tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChooser) -> Written:
+def _write_rows(tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChooser, *, asks: bool) -> Written:
     contract = load.contract
     if load.kind.lands:
         return write_landing(tx, landing_table(load), ready.rows)
@@ -78,6 +78,8 @@ def _write_rows(tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChoo
         tx.copy_in(contract.table, ready.rows)
         reach("direct.copied")
         return Written("direct", inserted=ready.rows.num_rows)
+    if asks:
+        return write_asking(tx, contract, ready.rows)
     if not chooser.prefers_merge():
         written = write_direct(tx, contract, ready.rows)
         if written:

@@ -56,15 +56,33 @@ def write_direct(tx: Transaction, contract: Contract, rows: pa.Table) -> Written
     return Written("direct", inserted=rows.num_rows)
 
 
+def write_asking(tx: Transaction, contract: Contract, rows: pa.Table) -> Written:
+    """Where a part of a transaction cannot be undone: ask whether a key is there already, then copy or merge."""
+    shape = merge_shape(contract)
+    _stage(tx, shape, rows)
+    if tx.run("staged_known", shape).rows[0]["found"]:
+        written = merge_staged(tx, shape, rows.num_rows)
+    else:
+        tx.copy_in(contract.table, rows)
+        reach("direct.copied")
+        written = Written("direct", inserted=rows.num_rows)
+    tx.run("drop_staging", shape)
+    return written
+
+
 def write_merge(tx: Transaction, contract: Contract, rows: pa.Table) -> Written:
     """Bulk copy into a staging table, then merge it into the table."""
     shape = merge_shape(contract)
-    tx.run("create_staging", shape)
-    tx.copy_in(STAGING, rows)
-    reach("merge.staged")
+    _stage(tx, shape, rows)
     written = merge_staged(tx, shape, rows.num_rows)
     tx.run("drop_staging", shape)
     return written
+
+
+def _stage(tx: Transaction, shape: MergeShape, rows: pa.Table) -> None:
+    tx.run("create_staging", shape)
+    tx.copy_in(STAGING, rows)
+    reach("merge.staged")
 
 
 def merge_staged(tx: Transaction, shape: MergeShape, staged: int) -> Written:

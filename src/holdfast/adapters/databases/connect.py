@@ -23,11 +23,18 @@ def _postgres() -> Engine:
     return PostgresEngine()
 
 
+def _duckdb() -> Engine:
+    from holdfast.adapters.databases.duckdb import DuckdbEngine
+
+    return DuckdbEngine()
+
+
 ENGINES: dict[str, Callable[[], Engine]] = {
     "sqlite": _sqlite,
     "postgres": _postgres,
     "postgresql": _postgres,
     "postgresql+psycopg": _postgres,
+    "duckdb": _duckdb,
 }
 """An engine's module is imported when its scheme is asked for: a SQLite install needs no other driver."""
 
@@ -36,7 +43,8 @@ def connect(url: str, *, pool_size: int = 5) -> Database:
     """A database behind a pool of at most `pool_size` connections. Connections are made when first needed.
 
     `sqlite:///file.db` (relative), `sqlite:////abs/file.db`, `sqlite:///:memory:` (one shared connection: transactions
-    take turns), `postgresql://user:password@host:5432/name?sslmode=require`. Raises ConfigError for any other URL.
+    take turns), `postgresql://user:password@host:5432/name?sslmode=require`, `duckdb:///file.duckdb?memory_limit=2GB`.
+    Raises ConfigError for any other URL.
     """
     if pool_size < 1:
         raise ConfigError(f"pool_size is {pool_size}, expected 1 or more")

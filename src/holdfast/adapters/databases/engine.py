@@ -56,6 +56,11 @@ class Engine(Protocol):
         """Is a column declared `real` as wide as a double?"""
         ...
 
+    @property
+    def rounds_decimals(self) -> bool:
+        """Would it round a bind that has more digits than its column, without a word?"""
+        ...
+
     def open(self, address: Address, pool_size: int) -> sa.Engine:
         """A pool of connections; none is made yet."""
         ...

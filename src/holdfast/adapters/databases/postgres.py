@@ -68,6 +68,7 @@ class PostgresEngine:
     name = "postgres"
     distinct = "IS DISTINCT FROM"
     real_is_double = False
+    rounds_decimals = True
     # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
     traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True)
     fills: Mapping[str, str] = {

@@ -52,6 +52,7 @@ class SqliteEngine:
     name = "sqlite"
     distinct = "IS NOT"
     real_is_double = True
+    rounds_decimals = False
     traits = Traits(exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False)
     fills: Mapping[str, str] = {
         "ops": "ops_",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ class SqlTransaction:
         self._depth = depth
         self._ended = False
         self._nested: SqlTransaction | None = None
-        self.failed = False
+        self.failure = ""  # what the first error of a statement said
 
     def execute(self, statement: str, binds: Mapping[str, Any] | None = None) -> int:
         with self._doing("statement"):
@@ -83,17 +84,20 @@ class SqlTransaction:
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
+        """Without savepoints on the engine, a block that raises leaves this transaction failed, caught or not."""
         savepoint = f"holdfast_{self._depth + 1}"
         with self._doing("savepoint"):
-            self._connection.exec_driver_sql(f"SAVEPOINT {savepoint}")
+            self._savepoint(f"SAVEPOINT {savepoint}")
         inner = SqlTransaction(self._connection, self._engine, self._translator, self._depth + 1)
         self._nested = inner
         try:
             yield inner
             inner.refuse_if_failed()
-        except BaseException:
+        except BaseException as error:
             with suppress(DatabaseError):  # then this transaction is marked as failed; the block's error says more
                 self._end_nested(inner, f"ROLLBACK TO SAVEPOINT {savepoint}", f"RELEASE SAVEPOINT {savepoint}")
+            if not self._engine.traits.has_savepoints:
+                self._fail(error)
             raise
         self._end_nested(inner, f"RELEASE SAVEPOINT {savepoint}")
 
@@ -102,7 +106,11 @@ class SqlTransaction:
         self._nested = None
         with self._doing("savepoint"):
             for statement in statements:
-                self._connection.exec_driver_sql(statement)
+                self._savepoint(statement)
+
+    def _savepoint(self, statement: str) -> None:
+        if self._engine.traits.has_savepoints:
+            self._connection.exec_driver_sql(statement)
 
     def end(self) -> None:
         """No statement is accepted from now on."""
@@ -110,9 +118,10 @@ class SqlTransaction:
 
     def refuse_if_failed(self) -> None:
         """Raises StatementFailed where an error of a statement was swallowed."""
-        if self._innermost().failed:
+        if failure := self._innermost().failure:
             raise StatementFailed(
-                f"an earlier statement of this transaction on {self._translator.address} failed; it is rolled back",
+                f"an earlier statement of this transaction on {self._translator.address} failed; it is rolled back."
+                f" It said: {failure}",
                 hint="let the error end the `with` block, or wrap what may fail in `with tx.transaction():`",
             )
 
@@ -128,9 +137,12 @@ class SqlTransaction:
         try:
             with self._translator.translated(what):
                 yield
-        except BaseException:
-            self._innermost().failed = True
+        except BaseException as error:
+            self._innermost()._fail(error)
             raise
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = self.failure or str(error) or type(error).__name__
 
     def _innermost(self) -> SqlTransaction:
         """The savepoint that is open: whoever runs a statement, that is what it belongs to."""
@@ -170,7 +182,17 @@ class SqlTransaction:
             f"INSERT INTO {escape_quoted(quote_table(table))} ({escape_quoted(names)}) VALUES ({places})"  # noqa: S608
             f"{escape_quoted(conflict)}"
         )
-        return self._run_batches(statement, _numbered(table, columns, first, remaining))
+        rows = _numbered(table, columns, first, remaining)
+        return self._run_batches(statement, self._unrounded(table, columns, rows))
+
+    def _unrounded(
+        self, table: str, columns: tuple[str, ...], rows: Iterable[dict[str, Any]]
+    ) -> Iterable[dict[str, Any]]:
+        """Rows for a table, refused where a decimal column would round a value."""
+        found = reflect_table(table, self._run_named, real_is_double=True) if self._engine.rounds_decimals else None
+        types = {f"p{i}": c.type for i, name in enumerate(columns) if found and (c := found.column(name))}
+        scales = {place: kind.scale for place, kind in types.items() if kind.scale is not None}
+        return (refuse_rounding(table, row, scales, columns) for row in rows) if scales else rows
 
 
 def _numbered(
@@ -186,6 +208,27 @@ def _numbered(
                 hint="give every row the same keys; use None for no value",
             )
         yield {f"p{i}": row[name] for i, name in enumerate(columns)}
+
+
+def refuse_rounding(
+    table: str, row: dict[str, Any], scales: Mapping[str, int], columns: tuple[str, ...]
+) -> dict[str, Any]:
+    """The row as it is. Raises ConstraintViolation for a number with more digits after the point than its column."""
+    for place, scale in scales.items():
+        value = row[place]
+        if value is None or isinstance(value, int):
+            continue
+        try:
+            exponent = Decimal(str(value)).normalize().as_tuple().exponent
+        except InvalidOperation:
+            continue  # no number at all: the database says so
+        if isinstance(exponent, int) and -exponent > scale:
+            raise ConstraintViolation(
+                f"column {columns[int(place[1:])]!r} of {table!r}: a number has over {scale} digits after the point"
+                "; nothing was written",
+                hint="the database would round it: widen the column, or reject such values",
+            )
+    return row
 
 
 def _on_conflict(columns: tuple[str, ...], key: tuple[str, ...]) -> str:

@@ -1,6 +1,10 @@
 -- The merge of a chunk whose rows wait in a staging table with one row a key. Three steps, each of which counts one fate;
 -- together they are commutative, associative and idempotent: the greatest (sequence, _origin) of a key wins (P5).
 
+-- name: staged_known
+-- Does the table have any of the staged keys?
+SELECT EXISTS (SELECT 1 FROM {target} AS t JOIN {staging} AS s ON {match}) AS found
+
 -- name: insert_missing
 -- Keys the table does not have. In key order, so that two workers meet at a key from the same side.
 INSERT INTO {target} ({insert_columns})
