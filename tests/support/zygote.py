@@ -61,7 +61,7 @@ class Zygote:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno()), str(script)],
-                env=os.environ | QUIET,
+                env={name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")} | QUIET,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -103,7 +103,7 @@ def preload() -> None:
                 raise
     threads = [Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     if len(threads) > 1:
-        raise RuntimeError(f"an import starts threads, and none of them would be there after a fork: {threads}")
+        raise RuntimeError(f"an import starts threads, and none would be there after a fork: {threads}; see QUIET")
     gc.collect()
     gc.freeze()  # else the first collection in each child would copy all pages
 
