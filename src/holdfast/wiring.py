@@ -10,12 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.adapters.databases import connect
-from holdfast.adapters.sources.files import LocalFiles
+from holdfast.adapters.sources.everywhere import Everywhere
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, Interrupted, SourceError, WorkerFailed
 from holdfast.engine import loading
@@ -32,6 +32,7 @@ from holdfast.observe import log
 from holdfast.ports.clock import SystemClock
 from holdfast.ports.database import Database, Row
 from holdfast.ports.executor import Executor, Task, WorkerError
+from holdfast.ports.source import Source
 
 if TYPE_CHECKING:
     from holdfast.engine.replay import Mended, ReplayReport
@@ -56,6 +57,7 @@ class Settings:
     heartbeat_s: float = 5.0
     retry_for_s: float = 300.0
     landing_rows_min: int | None = None  # None: as the engine says
+    remote: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # by scheme; may hold secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,11 @@ def open_project(settings: Settings, *, bring_up_to_date: bool = True) -> Iterat
     try:
         if bring_up_to_date:
             upgrade(database)
-        yield Project(settings, database)
+        project = Project(settings, database)
+        try:
+            yield project
+        finally:
+            project.files.close()
     finally:
         database.close()
 
@@ -87,7 +93,8 @@ class Project:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
-        self.source = LocalFiles(Path(settings.project_dir))
+        self.files = Everywhere(settings.project_dir, settings.remote, retry_for_s=settings.retry_for_s)
+        self.source: Source = self.files
 
     def plan(self, contract: Contract, sources: list[str]) -> Plan:
         """What a load would do. Writes nothing."""
@@ -293,6 +300,7 @@ def run_worker(task: str) -> WorkerError | None:
     settings = Settings(**told["settings"])
     log.setup(os.environ.get("HOLDFAST_LOG_LEVEL", "warning"))
     log.register_password_of(settings.url)
+    log.register_secrets_of(settings.remote)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the whole group; the parent passes it on as SIGTERM
     try:
         with stop_on_signals(settings.grace_s, (signal.SIGTERM,)) as stop, open_project(settings) as project:

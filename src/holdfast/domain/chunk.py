@@ -39,8 +39,14 @@ class PlannedChunk:
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What a source says about a file without reading it. Changes of it are hints; hashes are proof."""
+    """What a source says about a file without reading it. Changes of it are hints; hashes are proof.
+
+    `is_proof`: `modified` names the bytes themselves (a strong ETag, the hash of an archive): where it is the same, so
+    are they. Of a compressed file, `size_bytes` is at first the archive's, and that of what it holds once it was read.
+    """
 
     uri: str
     size_bytes: int
     modified: str
+    compression: str = ""
+    is_proof: bool = False

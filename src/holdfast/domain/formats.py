@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from holdfast.domain.compression import Compression, bare_name
+
 CHUNK_BYTES_MAX = 32 * 1024 * 1024  # two bytes a record is the least, so at most 2**24 rows: what `_origin` can count
 
 
@@ -26,6 +28,9 @@ class CsvFormat(Strict):
     comment: str = Field(default="", max_length=1)
     max_record_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
     chunk_bytes: int = Field(default=16 * 1024 * 1024, ge=64, le=CHUNK_BYTES_MAX)
+    compression: Compression = "auto"  # auto: as the name ends
+    expanded_bytes_max: int = Field(default=1024**4, ge=1)  # what a compressed file may hold
+    expansion_ratio_max: int = Field(default=250, ge=1)  # and how many times its own size, beyond 64 MiB
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -48,7 +53,6 @@ _TYPES_BY_SUFFIX: dict[str, FormatType] = {
     ".xls": "excel",
     ".ods": "excel",
 }
-_SUFFIXES_OF_ARCHIVES = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".zip")
 _TYPES_OF_OPTION: dict[str, tuple[FormatType, ...]] = {  # an option that is not here goes with every type
     "delimiter": ("csv",),
     "quote": ("csv",),
@@ -66,9 +70,7 @@ _TYPES_OF_OPTION: dict[str, tuple[FormatType, ...]] = {  # an option that is not
 
 def format_of_name(uri: str) -> FormatType:
     """The format a file's name tells, compression disregarded; `csv` where it tells none."""
-    name = uri.partition("?")[0].rpartition("/")[2].lower()
-    for suffix in _SUFFIXES_OF_ARCHIVES:
-        name = name.removesuffix(suffix)
+    name = bare_name(uri).rpartition("/")[2].lower()
     return _TYPES_BY_SUFFIX.get(f".{name.rpartition('.')[2]}", "csv")
 
 

@@ -37,6 +37,7 @@ class FileLayout:
     data_start: int
     data_end: int
     form: str = "csv"
+    compression: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -57,6 +58,7 @@ class FileVersion:
     version: int
     content_hash: str
     size_bytes: int
+    modified: str
     layout: FileLayout
 
 
@@ -99,6 +101,7 @@ def file_version(row: Row) -> FileVersion:
         version=row["version"],
         content_hash=row["content_hash"],
         size_bytes=row["size_bytes"],
+        modified=row["modified"],
         layout=FileLayout.from_json(row["layout"]),
     )
 

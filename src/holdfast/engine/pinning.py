@@ -8,6 +8,7 @@ from holdfast.domain.chunk import Span
 from holdfast.domain.errors import SourceChanged, SourceError
 from holdfast.engine.claims import Claim
 from holdfast.engine.ledger import FileVersion
+from holdfast.engine.opening import open_content
 from holdfast.ports.source import Source, SourceHandle
 
 CHANGED_HINT = "run the load again: it plans the new version, keeps what is equal and loads what changed"
@@ -22,6 +23,8 @@ def read_pinned(source: Source, file: FileVersion, claim: Claim) -> bytes:
     handle = open_for(source, file, claim)
     try:
         data = handle.read(claim.span.start, claim.span.end)
+    except SourceError as error:
+        raise SourceError(f"{error.message}; {state(claim)}", hint=error.hint) from error
     finally:
         handle.close()
     if len(data) != claim.span.size_bytes:
@@ -42,7 +45,7 @@ def read_pinned(source: Source, file: FileVersion, claim: Claim) -> bytes:
 def open_for(source: Source, file: FileVersion, claim: Claim) -> SourceHandle:
     """The file of a claimed chunk, open. An error says what became of the chunk."""
     try:
-        return source.open(file.uri)
+        return open_content(source, file.uri, file.layout.compression)
     except SourceError as error:
         raise SourceError(f"{error.message}; {state(claim)}", hint=error.hint) from error
 

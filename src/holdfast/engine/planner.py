@@ -22,8 +22,9 @@ from holdfast.engine.ledger import (
     current_files,
     unfinished_loads,
 )
+from holdfast.engine.opening import Identified, identify, opened
 from holdfast.engine.spans import CutFile, content_hash
-from holdfast.ports.database import Database, Transaction
+from holdfast.ports.database import Database
 from holdfast.ports.source import Source
 
 _REMOVABLE = (ChunkState.DONE,)
@@ -111,23 +112,27 @@ def make_plan(
     with database.reading() as tx:
         exists = bool(tx.run("ledger_exists").rows[0]["found"])
         current = current_files(tx, contract.name) if exists else []
-        chunks = {file.number: _chunks(tx, contract.name, file.number) for file in current}
-    stamps = source.list(patterns)
+    identified = identify(source, contract.format, source.list(patterns), current)
     seen = tuple((file.number, file.content_hash) for file in current)
     if contract.write_disposition == "replace":
-        return Plan(contract, _plan_replace(source, contract, stamps, current), seen)
+        return Plan(contract, _plan_replace(source, contract, identified, current), seen)
     sizes = {file.size_bytes for file in current}
     # a file of a size never seen cannot be known: it is hashed while it is cut, and need not be read twice
-    hashed = {stamp.uri: _hash(source, stamp) if stamp.size_bytes in sizes else "" for stamp in stamps}
+    hashed = {
+        file.stamp.uri: file.content_hash or (_hash(source, file.stamp) if file.stamp.size_bytes in sizes else "")
+        for file in identified
+    }
     # a version that this very plan replaces does not vouch for its bytes under another name
     staying = [file for file in current if hashed.get(file.uri, file.content_hash) == file.content_hash]
+    by_content = {(file.content_hash, file.size_bytes): file for file in reversed(staying)}
+    by_uri = {file.uri: file for file in current}
     files: dict[str, PlannedFile] = {}
     planned_files = []
-    for stamp in stamps:
+    for stamp in (file.stamp for file in identified):
         digest = hashed[stamp.uri]
-        known = next((f for f in staying if f.content_hash == digest and f.size_bytes == stamp.size_bytes), None)
-        older = next((f for f in reversed(current) if f.uri == stamp.uri), None)
-        older_chunks = chunks[older.number] if older else []
+        known = by_content.get((digest, stamp.size_bytes))
+        older = by_uri.get(stamp.uri)
+        older_chunks = _chunks(database, contract.name, older.number) if older and older != known else []
         if known:
             planned = _copy(PlannedFile(stamp, digest, known=known), older, older_chunks)
         else:
@@ -156,18 +161,18 @@ def _with_way(database: Database, source: Source, plan: Plan, rows_min: int) -> 
     return replace(plan, lands=lands)
 
 
-def _chunks(tx: Transaction, dataset: str, file_number: int) -> list[ChunkRow]:
-    return [chunk_row(row) for row in tx.run("chunks_of_file", dataset=dataset, file_number=file_number).rows]
+def _chunks(database: Database, dataset: str, file_number: int) -> list[ChunkRow]:
+    with database.reading() as tx:
+        return [chunk_row(row) for row in tx.run("chunks_of_file", dataset=dataset, file_number=file_number).rows]
 
 
 def _plan_replace(
-    source: Source, contract: Contract, stamps: list[FileStamp], current: list[FileVersion]
+    source: Source, contract: Contract, identified: list[Identified], current: list[FileVersion]
 ) -> list[PlannedFile]:
     """A replace load takes all files or none: the table holds what the files hold now."""
     first: dict[str, FileStamp] = {}
     copies = []
-    for stamp in stamps:
-        digest = _hash(source, stamp)
+    for stamp, digest in ((file.stamp, file.content_hash or _hash(source, file.stamp)) for file in identified):
         if first.setdefault(digest, stamp) is not stamp:
             copies.append(PlannedFile(stamp, digest, same_as=first[digest].uri))
     if list(first) == [file.content_hash for file in current]:
@@ -177,11 +182,8 @@ def _plan_replace(
 
 
 def _hash(source: Source, stamp: FileStamp) -> str:
-    handle = source.open(stamp.uri)
-    try:
+    with opened(source, stamp.uri, stamp.compression) as handle:
         return content_hash(handle, stamp.size_bytes)
-    finally:
-        handle.close()
 
 
 def _copy(planned: PlannedFile, older: FileVersion | None, older_chunks: list[ChunkRow]) -> PlannedFile:
@@ -206,23 +208,27 @@ def _refuse_unwanted_change(contract: Contract, planned: PlannedFile) -> None:
 def _plan_new(
     source: Source, contract: Contract, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
 ) -> PlannedFile:
-    handle = source.open(stamp.uri)
-    try:
+    with opened(source, stamp.uri, stamp.compression) as handle:
         form = form_named(form_of(contract, stamp.uri))
-        layout = form.layout(handle, stamp, contract)
+        layout = replace(form.layout(handle, stamp, contract), compression=stamp.compression)
         same_form = older is not None and _same_form(older.layout, layout)
         keepable = [c for c in older_chunks if c.state is not ChunkState.LANDED] if same_form else []
         cut = form.cut(handle, stamp, layout, contract, keepable)
-    finally:
-        handle.close()
-    now = source.stamp(stamp.uri)
-    if now.size_bytes < stamp.size_bytes:
-        raise SourceChanged(f"{stamp.uri} shrank while it was planned; nothing was loaded", hint="run it again")
+    _refuse_change_meanwhile(source, stamp)
     kept = {chunk.number for chunk in cut.kept.values()}
     gone = [chunk for chunk in older_chunks if chunk.number not in kept]
     return PlannedFile(stamp, cut.content_hash, layout, cut, replaces=older, gone=gone)
 
 
+def _refuse_change_meanwhile(source: Source, stamp: FileStamp) -> None:
+    """Raises SourceChanged. A plain file that only grew is no change: what was planned of it is still there."""
+    now = source.stamp(stamp.uri)
+    if not stamp.compression and now.size_bytes < stamp.size_bytes:
+        raise SourceChanged(f"{stamp.uri} shrank while it was planned; nothing was loaded", hint="run it again")
+    if now.is_proof and now.modified != stamp.modified:
+        raise SourceChanged(f"{stamp.uri} changed while it was planned; nothing was loaded", hint="run it again")
+
+
 def _same_form(old: FileLayout, new: FileLayout) -> bool:
-    """Do both say the same of everything but the data's end?"""
-    return replace(old, data_end=new.data_end) == new
+    """Do both say the same of everything but the data's end, and how it was packed?"""
+    return replace(old, data_end=new.data_end, compression=new.compression) == new

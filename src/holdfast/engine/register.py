@@ -56,8 +56,7 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
         if plan.to_register:
             _give_up_older_replaces(tx, plan, contract)
             load = _add_load(tx, lock, plan, run_id, max_rejects)
-            for file in plan.to_register:
-                _add_file(tx, lock, load, file)
+            _add_files(tx, lock, load, plan.to_register)
             if plan.kind is LoadKind.REPLACE:
                 _replace_older_files(tx, contract.name, load)
             lock.save(tx)
@@ -105,27 +104,34 @@ def _create_landing(tx: Transaction, load: Load) -> None:
     tx.run("create_landing_plain" if to_compare else "create_landing", shape)
 
 
-def _add_file(tx: Transaction, lock: DatasetLock, load: Load, file: PlannedFile) -> None:
-    if file.replaces:
-        tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number, load_number=load.number)
-    for chunk in file.gone:
-        _let_go(tx, load, chunk)
-    if file.cut is None or file.layout is None:
-        return
-    number = lock.take_file()
-    tx.run(
-        "file_add",
-        dataset=load.dataset,
-        number=number,
-        load_number=load.number,
-        uri=file.stamp.uri,
-        version=file.replaces.version + 1 if file.replaces else 1,
-        content_hash=file.content_hash,
-        size_bytes=file.stamp.size_bytes,
-        modified=file.stamp.modified,
-        layout=file.layout.to_json(),
-    )
-    _add_chunks(tx, lock, load, number, file)
+def _add_files(tx: Transaction, lock: DatasetLock, load: Load, planned: list[PlannedFile]) -> None:
+    """Two statements for what is new, however many files there are; what is replaced or moved has its own."""
+    files: list[dict[str, Any]] = []
+    chunks: list[dict[str, Any]] = []
+    for file in planned:
+        if file.replaces:
+            tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number, load_number=load.number)
+        for chunk in file.gone:
+            _let_go(tx, load, chunk)
+        if file.cut is None or file.layout is None:
+            continue
+        number = lock.take_file()
+        files.append(
+            {
+                "dataset": load.dataset,
+                "number": number,
+                "load_number": load.number,
+                "uri": file.stamp.uri,
+                "version": file.replaces.version + 1 if file.replaces else 1,
+                "content_hash": file.content_hash,
+                "size_bytes": file.stamp.size_bytes,
+                "modified": file.stamp.modified,
+                "layout": file.layout.to_json(),
+            }
+        )
+        chunks += _new_chunks(tx, lock, load, number, file.cut)
+    tx.run_many("file_add", files)
+    tx.run_many("chunk_add", chunks)
 
 
 def _let_go(tx: Transaction, load: Load, chunk: ChunkRow) -> None:
@@ -142,12 +148,11 @@ def drop_rejects(tx: Transaction, dataset: str, chunk_number: int) -> None:
     tx.run("rejects_drop", dataset=dataset, origin_start=start, origin_end=end)
 
 
-def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int, file: PlannedFile) -> None:
-    if file.cut is None:
-        return
-    numbers = _numbers(tx, load.dataset, file.cut, bool(load.contract.primary_key))
+def _new_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int, cut: CutFile) -> list[dict[str, Any]]:
+    """The chunks to be added, once those that are kept are moved to their places in this version."""
+    numbers = _numbers(tx, load.dataset, cut, bool(load.contract.primary_key))
     new = []
-    for ordinal, planned in enumerate(file.cut.chunks):
+    for ordinal, planned in enumerate(cut.chunks):
         place: dict[str, Any] = {
             "dataset": load.dataset,
             "file_number": file_number,
@@ -157,7 +162,7 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
             "span_end": planned.span.end,
             "first_line": planned.first_line,
         }
-        old = file.cut.kept.get(ordinal)
+        old = cut.kept.get(ordinal)
         number = numbers.get(ordinal) or lock.take_chunk()
         if old is None or old.number != number:
             new.append({**place, "span_hash": planned.span_hash, "lines": planned.lines, "number": number})
@@ -175,7 +180,7 @@ def _add_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
             origin_start=origin_start,
             origin_end=origin_end,
         )
-    tx.run_many("chunk_add", new)
+    return new
 
 
 def _numbers(tx: Transaction, dataset: str, cut: CutFile, keyed: bool = True) -> dict[int, int]:

@@ -16,11 +16,11 @@ from holdfast.domain.chunk import PlannedChunk, Span
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract
 from holdfast.domain.errors import ContractError, SourceChanged
 from holdfast.engine.ledger import ChunkRow, FileLayout
+from holdfast.engine.opening import READ_BYTES
 from holdfast.engine.pinning import hash_bytes
 from holdfast.parsing.formats import bound, text_format
 from holdfast.ports.source import SourceHandle
 
-READ_BYTES = 1024 * 1024  # at once: what is read is still in the processor's cache when it is hashed
 LOOKAHEAD_BYTES = 64 * 1024
 
 

@@ -23,7 +23,7 @@ from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract, contract_from
 from holdfast.domain.errors import ConfigError
 from holdfast.interfaces.fx_config import FxSection
 from holdfast.interfaces.source_config import SourceName, SourceSettings
-from holdfast.observe.log import mask, register_password_of
+from holdfast.observe.log import mask, register_password_of, register_secrets_of
 from holdfast.outbound.policy import Policy
 
 CONFIG_NAME = "holdfast.toml"
@@ -70,6 +70,7 @@ class _Settings(_Section):
     load: LoadSettings = LoadSettings()
     fx: FxSection = FxSection()
     sources: dict[SourceName, SourceSettings] = {}
+    remote: dict[str, dict[str, Any]] = {}  # options of what opens s3://, gs://, az://, https:// and sftp://
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Project:
     load: LoadSettings
     fx: FxSection
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    remote: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # by scheme, secrets filled in
 
     def policy(self, source: str) -> Policy:
         """How calls to a source are made: as its section says, or by the defaults."""
@@ -124,7 +126,25 @@ def load_project(db: str | None = None, *, start: Path | None = None) -> Project
     given = db or os.environ.get("HOLDFAST_DB")
     url = _anchored(given, here) if given else _anchored(_configured_url(settings.database, directory), directory)
     register_password_of(url)
-    return Project(directory=directory, url=url, load=settings.load, fx=settings.fx, sources=settings.sources)
+    remote = {scheme: _filled(options, f"remote.{scheme}") for scheme, options in settings.remote.items()}
+    register_secrets_of(remote)
+    return Project(
+        directory=directory, url=url, load=settings.load, fx=settings.fx, sources=settings.sources, remote=remote
+    )
+
+
+def _filled(options: dict[str, Any], place: str) -> dict[str, Any]:
+    """The options with every `${NAME}` taken from the environment."""
+    filled: dict[str, Any] = {}
+    for name, value in options.items():
+        key = f"{place}.{name}"
+        if isinstance(value, dict):
+            filled[name] = _filled(value, key)
+        elif isinstance(value, str):
+            filled[name] = re.sub(_REFERENCE, lambda part, key=key: _from_environment(part, key), value)  # type: ignore[misc]
+        else:
+            filled[name] = value
+    return filled
 
 
 def find_config(start: Path) -> Path | None:
@@ -218,11 +238,11 @@ def _configured_url(database: DatabaseSettings, directory: Path) -> str:
     return re.sub(_REFERENCE, lambda part: quote(_from_environment(part), safe=""), url)  # `p@ss/word` is one part
 
 
-def _from_environment(reference: re.Match[str]) -> str:
+def _from_environment(reference: re.Match[str], key: str = "database.url") -> str:
     if (value := os.environ.get(reference[1])) is None:
         raise ConfigError(
-            f"database.url uses ${{{reference[1]}}}, but the environment has no {reference[1]}",
-            hint=f"export {reference[1]}=..., or give --db",
+            f"{key} uses ${{{reference[1]}}}, but the environment has no {reference[1]}",
+            hint=f"export {reference[1]}=..." + (", or give --db" if key == "database.url" else ""),
         )
     return value
 

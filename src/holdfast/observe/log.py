@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -18,6 +18,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _STARS = "***"
 _USER_INFO = re.compile(r"(\w://[^\s:/@?#]*):[^\s/]*@")
 _QUERY_SECRET = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|api_?key|access_key)=)[^\s&;'\"]+")
+_SECRET_NAME = re.compile(r"(?i)pass|pwd|token|secret|key|credential|connection_string|authorization|^sas")
 _secrets: set[str] = set()
 
 
@@ -31,6 +32,15 @@ def register_password_of(url: str) -> None:
     if found and found[1]:
         register_secret(found[1])
         register_secret(unquote(found[1]))
+
+
+def register_secrets_of(options: Mapping[str, Any]) -> None:
+    """Every text in a section of options, however deep, under a name that says it is one."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            register_secrets_of(value)
+        elif isinstance(value, str) and _SECRET_NAME.search(name):
+            register_secret(value)
 
 
 def mask(text: str) -> str:

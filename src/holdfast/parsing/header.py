@@ -98,7 +98,8 @@ def _refuse_binary(head: bytes, encoding: str, file_name: str) -> None:
     if what:
         raise SourceError(
             f"{file_name}: expected CSV text, found {what}; {_NOTHING_LOADED}",
-            hint='unpack or export it as CSV; if it is UTF-16, say so: encoding = "utf-16-le"',
+            hint='unpack or export it as CSV, or say how it is packed: compression = "gzip"; if it is UTF-16, say so:'
+            ' encoding = "utf-16-le"',
         )
 
 

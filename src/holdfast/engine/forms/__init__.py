@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from holdfast.domain.chunk import FileStamp, PlannedChunk
+from holdfast.domain.compression import compression_of
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import SourceError
 from holdfast.domain.formats import format_of_name
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from holdfast.parsing.parsed import ParsedChunk
+
+
+_COMPRESSED_THEMSELVES = ("parquet", "excel")
 
 
 class Form(Protocol):
@@ -65,7 +69,14 @@ class Form(Protocol):
 
 def form_of(contract: Contract, uri: str) -> str:
     """The name of the form that a file is read as: the contract's, or what its name says."""
-    return format_of_name(uri) if contract.format.type == "auto" else contract.format.type
+    name = format_of_name(uri) if contract.format.type == "auto" else contract.format.type
+    if name in _COMPRESSED_THEMSELVES and compression_of(uri, contract.format.compression):
+        raise SourceError(
+            f"{uri}: files of type {name} are read here and there, which a compressed one does not allow;"
+            " nothing was loaded",
+            hint="unpack it; such files are compressed already",
+        )
+    return name
 
 
 def form_named(name: str) -> Form:

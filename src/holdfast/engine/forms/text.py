@@ -10,6 +10,7 @@ from holdfast.domain.contract import Contract
 from holdfast.engine.claims import Claim
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
+from holdfast.engine.opening import opened
 from holdfast.engine.pinning import read_pinned
 from holdfast.engine.spans import CutFile, Cutter
 from holdfast.parsing.formats import TextFormat, bound, text_format
@@ -97,11 +98,8 @@ class TextForm:
         end = min(stop, start + SAMPLE_BYTES_MAX)
         if start >= end:
             return None
-        handle = source.open(uri)
-        try:
+        with opened(source, uri, layout.compression) as handle:
             data = handle.read(start, end)
-        finally:
-            handle.close()
         marks, at_least = self._text.marks(contract.format), min(SAMPLE_BYTES, len(data))
         size = find_cut(data, marks, layout.newline, at_least, at_eof=end == stop, encoding=layout.encoding)
         if not size:

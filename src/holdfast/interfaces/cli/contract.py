@@ -12,7 +12,7 @@ from holdfast.domain.errors import HoldfastError, UsageError
 from holdfast.interfaces.cli import options, output
 
 if TYPE_CHECKING:
-    from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.adapters.sources.everywhere import Everywhere
     from holdfast.domain.contract import Contract
     from holdfast.interfaces import config
 
@@ -32,17 +32,20 @@ def infer(
     as_json: options.Json = False,
 ) -> None:
     """Propose a contract for a file, as TOML on stdout: types, widths, dates, key, with its doubts as comments."""
-    from holdfast.adapters.sources.files import LocalFiles
-    from holdfast.interfaces.config import find_config
+    from holdfast.adapters.sources.everywhere import Everywhere, is_remote
+    from holdfast.interfaces.config import load_project
     from holdfast.parsing.infer import infer_contract, sql_names, to_toml
     from holdfast.parsing.infer_proof import proved
 
     if write_disposition not in (None, "merge", "append", "replace"):
         raise UsageError(f"write disposition {write_disposition!r} is unknown", hint="use merge, append or replace")
-    found = find_config(Path.cwd())
-    files = LocalFiles(found.parent if found else Path.cwd())
-    uri = files.list([str(Path.cwd() / file)])[0].uri
-    samples, at_eof = _samples(files, uri)
+    project = load_project()
+    files = Everywhere(project.directory, project.remote)
+    try:
+        uri = files.list([file if is_remote(file) else str(Path.cwd() / file)])[0].uri
+        samples, at_eof = _samples(files, uri)
+    finally:
+        files.close()
     inference = infer_contract(
         samples,
         at_eof=at_eof,
@@ -117,20 +120,21 @@ def _checked(project: config.Project, name: str) -> _Findings:
 
 
 def _look_at_source(project: config.Project, contract: Contract, findings: _Findings) -> None:
-    from holdfast.adapters.sources.files import LocalFiles
+    from holdfast.adapters.sources.everywhere import Everywhere
     from holdfast.engine.forms import form_named, form_of
+    from holdfast.engine.opening import identify, opened
 
     if not contract.source:
         findings.warnings.append("names no source: a load must be given its files")
         return
-    files = LocalFiles(project.directory)
-    stamps = files.list(contract.source)
-    for stamp in stamps:
-        handle = files.open(stamp.uri)
-        try:
-            form_named(form_of(contract, stamp.uri)).layout(handle, stamp, contract)
-        finally:
-            handle.close()
+    files = Everywhere(project.directory, project.remote)
+    try:
+        stamps = [file.stamp for file in identify(files, contract.format, files.list(contract.source), [])]
+        for stamp in stamps:
+            with opened(files, stamp.uri, stamp.compression) as handle:
+                form_named(form_of(contract, stamp.uri)).layout(handle, stamp, contract)
+    finally:
+        files.close()
     findings.facts.append(f"fits the header of {output.counted(len(stamps), 'file')}")
 
 
@@ -174,19 +178,25 @@ def _described(checked: list[_Findings], first: HoldfastError | None) -> dict[st
     return {"status": "done", "exit_code": 0, "datasets": datasets}
 
 
-def _samples(files: LocalFiles, uri: str) -> tuple[list[bytes], bool]:
+def _samples(files: Everywhere, uri: str) -> tuple[list[bytes], bool]:
     """The file when it is small; else its head, and slices from its rest, where things often look different."""
-    size_bytes = files.stamp(uri).size_bytes
+    from holdfast.domain.compression import compression_of
+
     head = _read(files, uri, 0, _HEAD_BYTES)
-    if size_bytes <= len(head):
+    if len(head) < _HEAD_BYTES:
+        return [head], True
+    if compression_of(uri):
+        return [head], False  # what comes later is behind all that is before it
+    size_bytes = files.stamp(uri).size_bytes
+    if size_bytes == len(head):
         return [head], True
     starts = sorted({max(_HEAD_BYTES, size_bytes * part // 4 - _SLICE_BYTES) for part in (2, 3, 4)})
     return [head, *(_read(files, uri, start, start + _SLICE_BYTES) for start in starts)], False
 
 
-def _read(files: LocalFiles, uri: str, start: int, end: int) -> bytes:
-    handle = files.open(uri)
-    try:
+def _read(files: Everywhere, uri: str, start: int, end: int, compression: str = "auto") -> bytes:
+    from holdfast.domain.compression import compression_of
+    from holdfast.engine.opening import opened
+
+    with opened(files, uri, compression_of(uri, compression)) as handle:
         return handle.read(start, end)
-    finally:
-        handle.close()

@@ -33,6 +33,7 @@ def opened(
         heartbeat_s=project.load.heartbeat_s,
         retry_for_s=project.load.retry_for_s,
         landing_rows_min=project.load.landing_rows_min,
+        remote=project.remote,
     )
     with open_project(settings, bring_up_to_date=upgrade) as project_open:
         yield project_open
@@ -50,7 +51,7 @@ def contract_of(project: config.Project, dataset: str) -> Contract:
 def sources_of(contract: Contract, given: list[str]) -> list[str]:
     """The sources to load: those of the command line (from the current directory), else the contract's own."""
     if given:
-        return [str(Path.cwd() / source) for source in given]
+        return [source if "://" in source else str(Path.cwd() / source) for source in given]
     if not contract.source:
         raise ConfigError(
             f"dataset {contract.name!r} has no source and none was given; nothing was read",
