@@ -19,6 +19,7 @@ NO_RATES = 106
 PLAN = 105
 QUOTA = (104, 429)
 _TOLD_LENGTH_MAX = 200
+PAUSE_S_MAX = 30.0  # a pause that short is no used up quota, and is waited for
 _NO_HEADER_WAIT_S = 3600.0
 _WAIT_S_MAX = 31 * 86400.0
 _TRANSIENT = {408, 425}
@@ -79,10 +80,16 @@ def error_of_status(answer: Answer, shown: str, masker: Masker, body: Any) -> Ho
     told = told_by(body, masker) if isinstance(body, dict) else _excerpt(answer.body, masker)
     what = f"{shown}: HTTP {answer.status}"
     if answer.status == 429:
+        wait_s = _retry_after_s(answer)
+        if wait_s is not None and wait_s <= PAUSE_S_MAX:
+            message = f"{what}: asks for a pause of {wait_s:.0f} s{told}; {KEPT}"
+            return SourceUnavailable(message, hint="run again later", status=429, retry_after_s=wait_s)
         return _quota(f"{what}: too many calls{told}; {KEPT}", answer, whole_month=False)
     if answer.status in _GATEWAY:
         meaning, hint = _GATEWAY[answer.status]
         return ProviderRefused(f"{what}: {meaning}{told}; {KEPT}", hint=hint)
+    if 300 <= answer.status < 400:  # followed, it would be a second call, and maybe to somewhere without HTTPS
+        return ProviderRefused(f"{what}: it is a redirect, which is not followed; {KEPT}", hint=_MEANINGS[404][1])
     if 400 <= answer.status < 500 and answer.status not in _TRANSIENT:
         return ProviderRefused(f"{what}: the request is refused{told}; {KEPT}", hint="check [fx.currencylayer]")
     found = f"{what}{told}" if answer.status != 200 else f"{shown}: expected a JSON object, found{told or ' nothing'}"

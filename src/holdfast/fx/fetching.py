@@ -145,7 +145,7 @@ class Fetch:
                 if n == TRIES_MAX - 1:
                     raise
                 log.info("asking again", provider=self._provider.name, day=str(request.first), error=error.message)
-                self._clock.sleep(FIRST_WAIT_S * 2**n)
+                self._clock.sleep(max(FIRST_WAIT_S * 2**n, error.retry_after_s or 0.0))
         raise AssertionError("the last try returns or raises")
 
     def _before_call(self) -> None:
