@@ -15,7 +15,12 @@ from holdfast.parsing.header import Header, Layout, bind
 if TYPE_CHECKING:
     from holdfast.parsing.parsed import ParsedChunk
 
-_HOMES = {"csv": "holdfast.parsing.csv", "jsonl": "holdfast.parsing.jsonl"}
+_HOMES = {
+    "excel": "holdfast.parsing.sheet",
+    "csv": "holdfast.parsing.csv",
+    "jsonl": "holdfast.parsing.jsonl",
+    "fixed": "holdfast.parsing.fixed",
+}
 
 
 class TextFormat(Protocol):

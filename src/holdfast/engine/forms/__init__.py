@@ -80,8 +80,10 @@ def form_of(contract: Contract, uri: str) -> str:
 
 
 def form_named(name: str) -> Form:
+    if name == "excel":
+        return cast(Form, import_module("holdfast.engine.forms.excel").ExcelForm())
     if name == "parquet":
         return cast(Form, import_module("holdfast.engine.forms.parquet").ParquetForm())
-    if name in ("csv", "jsonl"):
+    if name in ("csv", "jsonl", "fixed"):
         return cast(Form, import_module("holdfast.engine.forms.text").TextForm(name))
     raise SourceError(f"files of type {name} cannot be read", hint="see docs/contracts.md: keys of [format]")
