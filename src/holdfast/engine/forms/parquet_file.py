@@ -45,7 +45,7 @@ class Footer:
 
 
 def _places(group: pq.RowGroupMetaData) -> Iterator[tuple[int, int]]:
-    for number in range(group.num_columns):
+    for number in range(group.num_columns if group.num_rows else 0):
         column = group.column(number)
         start = column.data_page_offset
         if column.dictionary_page_offset:
