@@ -105,3 +105,6 @@ class _Sheets:
             return _Memory(_text_of(handle, self.contract, uri))
         finally:
             handle.close()
+
+    def unpack(self, uri: str, compression: str) -> SourceHandle:
+        return self.source.unpack(uri, compression)
