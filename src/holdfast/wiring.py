@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.adapters.databases import connect
 from holdfast.adapters.sources.everywhere import Everywhere
+from holdfast.adapters.sources.web_pages import WebPages
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, Interrupted, SourceError, WorkerFailed
 from holdfast.engine import loading
@@ -24,7 +25,7 @@ from holdfast.engine.heartbeat import Heartbeat
 from holdfast.engine.loading import LoadReport
 from holdfast.engine.migrate import upgrade
 from holdfast.engine.place import this_process
-from holdfast.engine.planner import Plan, make_plan
+from holdfast.engine.planner import Plan
 from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import done_run_of_key, recorded_run
 from holdfast.engine.stopping import StopRequest, stop_on_signals
@@ -36,6 +37,7 @@ from holdfast.ports.source import Source
 
 if TYPE_CHECKING:
     from holdfast.engine.replay import Mended, ReplayReport
+    from holdfast.outbound.client import Client
 
 # What only some commands or an actual load need is imported by them: a known file shall be recognised at once.
 
@@ -58,6 +60,7 @@ class Settings:
     retry_for_s: float = 300.0
     landing_rows_min: int | None = None  # None: as the engine says
     remote: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # by scheme; may hold secrets
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)  # limits and patience by source, as in Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def open_project(settings: Settings, *, bring_up_to_date: bool = True) -> Iterat
             yield project
         finally:
             project.files.close()
+            project.pages.close()
     finally:
         database.close()
 
@@ -95,12 +99,13 @@ class Project:
         self.database = database
         self.files = Everywhere(settings.project_dir, settings.remote, retry_for_s=settings.retry_for_s)
         self.source: Source = self.files
+        self.pages = WebPages(self._client)
 
     def plan(self, contract: Contract, sources: list[str]) -> Plan:
         """What a load would do. Writes nothing."""
         patterns = sources or contract.source
         rows_min = self.settings.landing_rows_min
-        return make_plan(self.database, self.source, contract, patterns, landing_rows_min=rows_min)
+        return loading.plan(self.database, self.source, contract, patterns, landing_rows_min=rows_min)
 
     def chunks_waiting(self, dataset: str) -> int:
         """How many chunks of earlier plans are still to do."""
@@ -240,6 +245,7 @@ class Project:
         worker = Worker(
             self.database,
             self.source,
+            self.pages,
             SystemClock(),
             claimant,
             dataset,
@@ -250,6 +256,15 @@ class Project:
         self._try(claimant.join, "signing on")
         with Heartbeat(claimant, self.settings.heartbeat_s):
             worker.run()
+
+    def _client(self, source: str, secrets: Sequence[str]) -> Client:
+        """A client that keeps to a source's limits, together with all processes that share the ledger."""
+        from holdfast.outbound.client import Client
+        from holdfast.outbound.ledger_limiter import LedgerLimiter
+        from holdfast.outbound.policy import Policy
+
+        policy = Policy(**{**self.settings.sources.get(source, {}), "source": source})
+        return Client(policy, LedgerLimiter(self.database), secrets=secrets)
 
     def _report(self, contract: Contract, run_id: str, *, files_known: int, load_number: int | None) -> LoadReport:
         return loading.report(self.database, contract, run_id=run_id, files_known=files_known, load_number=load_number)

@@ -36,7 +36,7 @@ def planned(database: Database) -> Database:
             [
                 {
                     **{"dataset": "d", "number": number, "load_number": 1, "file_number": 1, "ordinal": ordinal},
-                    **{"span_start": 0, "span_end": 1, "span_hash": "x", "first_line": 1, "lines": 1},
+                    **{"span_start": 0, "span_end": 1, "span_hash": "x", "first_line": 1, "lines": 1, "place": None},
                 }
                 for ordinal, number in enumerate(CHUNKS)
             ],

@@ -17,7 +17,7 @@ class ChunkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes [start, end) of a source file."""
+    """Bytes [start, end) of a source file; of a page: its number in the extraction, and the next one."""
 
     start: int
     end: int
@@ -29,12 +29,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class PlannedChunk:
-    """A span that commits at once, with what pins it. `first_line` is 1-based; `lines` counts physical lines."""
+    """A span that commits at once, with what pins it. `first_line` is 1-based; `lines` counts physical lines.
+
+    `place`: where a page begins, as JSON; None: the chunk is a span of bytes.
+    """
 
     span: Span
     span_hash: str
     first_line: int
     lines: int
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from holdfast.domain.errors import ContractError
 from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
 from holdfast.domain.types import INT_RANGES, ColumnType, Kind, parse_type
+from holdfast.domain.web_source import Api, Feed
 
 
 def _type_of(value: object) -> object:
@@ -110,10 +111,12 @@ class Contract(Strict):
     processed_at: str | None = None
     indexes: list[Index] = Field(default_factory=list)
     format: Annotated[Format, BeforeValidator(_whole_format)] = Field(default_factory=Format)
+    api: Api | None = None
+    feed: Feed | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self)]
+        problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self), *_web_problems(self)]
         if self.max_rejects is not None:
             try:
                 parse_budget(self.max_rejects)
@@ -126,6 +129,11 @@ class Contract(Strict):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def web(self) -> Api | Feed | None:
+        """Where its pages come from; None: it is loaded from files."""
+        return self.api or self.feed
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -178,6 +186,38 @@ def _rule_problems(contract: Contract) -> list[str]:
         ):
             problems.append(f"column {column.name!r}: min and max do not go with type {column.type}")
     return problems
+
+
+def _web_problems(contract: Contract) -> list[str]:
+    web = contract.web
+    if web is None:
+        return []
+    problems = []
+    if contract.api and contract.feed:
+        problems.append("api and feed are both set: keep one")
+    if contract.source:
+        problems.append("source names files, which do not go with api or feed: keep one")
+    if isinstance(contract.max_rejects, str) and contract.max_rejects.strip().endswith("%"):
+        problems.append(NO_SHARE)
+    if incremental := web.incremental:
+        column = next((c for c in contract.columns if c.name == incremental.field), None)
+        if column is None:
+            problems.append(f"incremental.field names {incremental.field!r}, which is no column")
+        elif column.type.kind not in (Kind.TIMESTAMP, Kind.DATE, Kind.INT, Kind.BIGINT):
+            problems.append(
+                f"incremental.field {incremental.field!r} is of type {column.type}: use a timestamp, date or integer"
+            )
+        if contract.write_disposition == "replace":
+            problems.append("incremental does not go with 'replace', which takes everything: use 'merge'")
+    if contract.write_disposition == "append" and not (web.incremental and web.incremental.lookback_s == 0):
+        problems.append(
+            "write_disposition 'append' needs incremental without lookback here: what an API or feed tells again would"
+            " be in the table again; or use 'merge' with a primary_key"
+        )
+    return problems
+
+
+NO_SHARE = "max_rejects: how many rows an API or feed has is not known beforehand: write a number of rows, no share"
 
 
 class Budget(Strict):

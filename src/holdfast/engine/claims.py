@@ -31,6 +31,7 @@ class Claim:
     span_hash: str
     first_line: int
     epoch: int
+    place: str | None = None  # where a page begins, as JSON; None: the chunk is a span of bytes
 
 
 def _claim(dataset: str, row: Row) -> Claim:
@@ -44,6 +45,7 @@ def _claim(dataset: str, row: Row) -> Claim:
         span_hash=row["span_hash"],
         first_line=row["first_line"],
         epoch=row["epoch"],
+        place=row["place"],
     )
 
 

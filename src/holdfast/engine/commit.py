@@ -18,6 +18,7 @@ from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_table
 from holdfast.engine.ledger import Load, lock_load
 from holdfast.engine.merge import Way, Written, write_asking, write_direct, write_landing, write_merge
+from holdfast.engine.pages import write_page
 from holdfast.engine.reading import ReadyChunk
 from holdfast.ports.database import Database, Transaction
 
@@ -58,6 +59,9 @@ def commit_chunk(
         reach("commit.rejects_written")
         _check_budget(tx, load, claim, len(ready.rejects))
         _finish(tx, claim, ready, written, run_id)
+        if ready.page:
+            write_page(tx, claim, ready.page)
+            reach("commit.page_added")
         reach("commit.finished")
     reach("commit.committed")
     return written.way

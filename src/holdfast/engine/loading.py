@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from holdfast.domain.contract import Contract
 from holdfast.domain.counts import RowCounts
 from holdfast.domain.errors import ChunkFailed, HoldfastError, RejectBudgetExceeded
+from holdfast.domain.page import WARNINGS_PATTERN, warnings_of
+from holdfast.engine.extraction import plan_extraction
 from holdfast.engine.ledger import counts_of, unfinished_loads
 from holdfast.engine.merge import merge_shape
 from holdfast.engine.planner import Plan, make_plan
@@ -45,6 +47,20 @@ class LoadReport:
     warnings: list[str] = field(default_factory=list)
 
 
+def plan(
+    database: Database,
+    source: Source,
+    contract: Contract,
+    patterns: list[str],
+    *,
+    landing_rows_min: int | None = None,
+) -> Plan:
+    """What a load would do: of files, or of the pages of an API or a feed. Writes nothing."""
+    if contract.web:
+        return plan_extraction(database, contract)
+    return make_plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
+
+
 def prepare(
     database: Database,
     source: Source,
@@ -57,10 +73,10 @@ def prepare(
 ) -> Prepared:
     """Plan and register. A planner that was overtaken by another one plans again; what the other did is known then."""
     while True:
-        plan = make_plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
-        registered = register(database, plan, run_id=run_id, max_rejects=max_rejects)
+        planned = plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
+        registered = register(database, planned, run_id=run_id, max_rejects=max_rejects)
         if not registered.stale:
-            return Prepared(plan, registered)
+            return Prepared(planned, registered)
 
 
 def first_unfinished(database: Database, dataset: str) -> int | None:
@@ -136,6 +152,8 @@ def report(
         if counts.read or removed:
             both = tx.run("table_and_ledger", merge_shape(contract), dataset=contract.name).rows[0]
             table_rows, warnings = int(both["table_rows"]), _compare(contract, both)
+        said = tx.run("page_warnings", dataset=contract.name, run_id=run_id, pattern=WARNINGS_PATTERN).rows
+        warnings += [warning for row in said for warning in warnings_of(row["place"])]
     if counts.read and counts.rejected == counts.read:
         warnings.append("every row was rejected: does the contract fit these files?")
     return LoadReport(
@@ -144,7 +162,7 @@ def report(
         counts=counts,
         removed=removed,
         files_loaded=int(row["files"]),
-        files_known=files_known,
+        files_known=files_known + int(row["files_met"]) - int(row["files"]),
         chunks_done=int(far["chunks_done"]),
         chunks_total=int(far["chunks_total"]),
         chunks_failed=int(far["chunks_failed"]),

@@ -35,6 +35,7 @@ class PlannedFile:
     """One file of a plan. `known`: the version that holds these very bytes; else `cut` says what is to do.
 
     A file whose bytes are another's has no version of its own; the one it had (`replaces`) is let go all the same.
+    `extraction`: it is no file but one pass over an API or a feed, and this says what is asked for.
     """
 
     stamp: FileStamp
@@ -44,6 +45,8 @@ class PlannedFile:
     known: FileVersion | None = None
     same_as: str = ""  # the file of this very plan that has the same bytes
     replaces: FileVersion | None = None
+    follows: FileVersion | None = None  # the extraction before this one, whose version is counted on
+    extraction: str = ""
     gone: list[ChunkRow] = field(default_factory=list)  # chunks of `replaces` whose bytes are no longer there
 
     @property

@@ -19,6 +19,8 @@ from holdfast.ports.source import Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.engine.pages import PageEnd
+
 
 @dataclass(frozen=True, slots=True)
 class ReadyChunk:
@@ -31,6 +33,7 @@ class ReadyChunk:
     blank_lines: int
     comment_lines: int
     encoding: str
+    page: PageEnd | None = None  # where it is a page: what leads on from it
 
 
 def read_chunk(

@@ -12,6 +12,7 @@ from typing import Any
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, parse_budget
 from holdfast.domain.origin import origin_range
+from holdfast.engine.extraction import refuse_share, reserve_numbers, source_of
 from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_shape, landing_table
 from holdfast.engine.ledger import (
@@ -42,6 +43,7 @@ class Registered:
 def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | int | None) -> Registered:
     """Write the plan. Raises TargetMismatch, ContractError; then nothing was written."""
     contract = plan.contract
+    refuse_share(contract, max_rejects)
     with database.transaction() as tx:
         lock = lock_dataset(tx, contract)
         seen = tuple((file.number, file.content_hash) for file in current_files(tx, contract.name))
@@ -50,7 +52,7 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
         ensure_target(tx, contract)
         if lock.next_load == 1:
             refuse_foreign_rows(tx, contract)
-        if _gave_up_replace_of_other_kind(tx, contract):
+        if _gave_up_replace_of_other_kind(tx, contract) or _gave_up_other_sources(tx, contract):
             return Registered(stale=True)
         load = None
         if plan.to_register:
@@ -60,6 +62,7 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
             if plan.kind is LoadKind.REPLACE:
                 _replace_older_files(tx, contract.name, load)
             lock.save(tx)
+        reserve_numbers(tx, lock, contract, None if load else next((file.known for file in plan.files), None))
         _reopen(tx, contract, max_rejects, new=load)
         reach("plan.registered")
     reach("plan.committed")
@@ -111,18 +114,20 @@ def _add_files(tx: Transaction, lock: DatasetLock, load: Load, planned: list[Pla
     for file in planned:
         if file.replaces:
             tx.run("file_replaced", dataset=load.dataset, number=file.replaces.number, load_number=load.number)
+            if file.extraction:
+                tx.run("file_rejects_drop", dataset=load.dataset, file_number=file.replaces.number)
         for chunk in file.gone:
             _let_go(tx, load, chunk)
         if file.cut is None or file.layout is None:
             continue
-        number = lock.take_file()
+        number, older = lock.take_file(), file.replaces or file.follows
         files.append(
             {
                 "dataset": load.dataset,
                 "number": number,
                 "load_number": load.number,
                 "uri": file.stamp.uri,
-                "version": file.replaces.version + 1 if file.replaces else 1,
+                "version": older.version + 1 if older else 1,
                 "content_hash": file.content_hash,
                 "size_bytes": file.stamp.size_bytes,
                 "modified": file.stamp.modified,
@@ -165,7 +170,8 @@ def _new_chunks(tx: Transaction, lock: DatasetLock, load: Load, file_number: int
         old = cut.kept.get(ordinal)
         number = numbers.get(ordinal) or lock.take_chunk()
         if old is None or old.number != number:
-            new.append({**place, "span_hash": planned.span_hash, "lines": planned.lines, "number": number})
+            pinned = {"span_hash": planned.span_hash, "lines": planned.lines, "place": planned.place}
+            new.append({**place, **pinned, "number": number})
             if old:
                 _let_go(tx, load, old)
             continue
@@ -233,6 +239,14 @@ def _gave_up_replace_of_other_kind(tx: Transaction, contract: Contract) -> bool:
     return bool(overtaken)
 
 
+def _gave_up_other_sources(tx: Transaction, contract: Contract) -> bool:
+    """Pages of another address, or that lead on in another way, are not gone on with; nor are files beside pages."""
+    strange = [load for load in unfinished_loads(tx, contract.name) if source_of(load.contract) != source_of(contract)]
+    for load in strange:
+        abandon(tx, load)
+    return bool(strange)
+
+
 def abandon(tx: Transaction, load: Load) -> None:
     """Give a load up: its unfinished chunks are dropped, its landing table goes, what was visible stays.
 
@@ -255,6 +269,7 @@ def start_over(tx: Transaction, load: Load) -> None:
         origin_start, origin_end = origin_range(row["number"])
         tx.run("rejects_forget", dataset=load.dataset, origin_start=origin_start, origin_end=origin_end)
     tx.run("chunks_start_over", dataset=load.dataset, load_number=load.number)
+    tx.run("pages_start_over", dataset=load.dataset, load_number=load.number)
     tx.run("drop_landing", landing_shape(load))
 
 

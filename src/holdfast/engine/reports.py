@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from holdfast.domain.errors import DatabaseError, HoldfastError, LedgerError, UsageError
+from holdfast.domain.origin import chunk_of
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
 from holdfast.engine.migrate import ledger_version
@@ -106,12 +107,27 @@ def rejects_page(database: Database, dataset: str, status: str, code: str | None
     with _ledger(database) as tx:
         if tx is None:
             return []
-        return tx.run("rejects_list", dataset=dataset, status=status, code=code or "", after=-1, most=most).rows
+        rows = tx.run("rejects_list", dataset=dataset, status=status, code=code or "", after=-1, most=most).rows
+        return _with_pages(tx, dataset, rows)
+
+
+def _with_pages(tx: Transaction, dataset: str, rows: list[Row]) -> list[Row]:
+    """The rejects, told which page of its extraction each stood on; `page` is None where it stood in a file."""
+    known: dict[int, int | None] = {}
+    for row in rows:
+        number = chunk_of(row["origin"])
+        if number not in known:
+            page = tx.run("page_of", dataset=dataset, number=number).first
+            known[number] = page["ordinal"] + 1 if page else None
+        row["page"] = known[number]
+    return rows
 
 
 def get_reject(database: Database, dataset: str, origin: int) -> Row:
     with _ledger(database) as tx:
         row = tx.run("reject_get", dataset=dataset, origin=origin).first if tx else None
+        if tx and row:
+            _with_pages(tx, dataset, [row])
     if row is None:
         raise UsageError(f"{dataset} has no reject with _origin {origin}", hint=f"see: holdfast rejects list {dataset}")
     return row

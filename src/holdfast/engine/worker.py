@@ -32,6 +32,7 @@ from holdfast.engine.reading import ReadyChunk, read_chunk
 from holdfast.engine.recovery import keep_trying
 from holdfast.ports.clock import Clock
 from holdfast.ports.database import Database
+from holdfast.ports.pages import Pages
 from holdfast.ports.source import Source
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Worker:
 
     database: Database
     source: Source
+    pages: Pages
     clock: Clock
     claimant: Claimant
     dataset: str
@@ -115,14 +117,20 @@ class Worker:
         self._try(commit_once, f"committing chunk {claim.number}")
 
     def _read(self, claim: Claim) -> ReadyChunk:
-        load, file = self._load(claim.load_number), self._file(claim.file_number)
+        load = self._load(claim.load_number)
+        digits_max, in_key_order = self.database.traits.exact_digits_max, not load.kind.lands
+        if claim.place:
+            from holdfast.engine.pages import read_page
+
+            return read_page(self.pages, load.contract, claim, digits_max=digits_max, in_key_order=in_key_order)
+        file = self._file(claim.file_number)
         return read_chunk(
             self.source,
             load.contract,
             file,
             claim,
-            digits_max=self.database.traits.exact_digits_max,
-            in_key_order=not load.kind.lands,
+            digits_max=digits_max,
+            in_key_order=in_key_order,
         )
 
     def _load(self, number: int) -> Load:

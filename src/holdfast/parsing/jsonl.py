@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,17 @@ def parse_chunk(
     )
 
 
+def unknown_keys(records: Iterable[bytes], contract: Contract) -> list[str]:
+    """The keys of these objects that the contract neither speaks of nor leaves out. What is no object has none."""
+    found: dict[str, None] = {}
+    for record in records:
+        try:
+            found |= dict.fromkeys(load_object(record.decode()))
+        except (_Bad, UnicodeDecodeError):
+            continue
+    return LineReader(contract).unknown_in(found)
+
+
 def fields_of(record: bytes, _: Layout, contract: Contract, names: Sequence[str]) -> list[str] | None:
     try:
         texts = LineReader(contract).texts(record.decode())
@@ -200,6 +211,10 @@ class LineReader:
     def _refuses_unknown(self) -> bool:
         takes_whole = any(wanted.takes_whole for wanted in self._columns)
         return self.contract.drift != "discard_column" and not takes_whole and not self.lenient
+
+    def unknown_in(self, found: Iterable[str]) -> list[str]:
+        """The keys that the contract neither speaks of nor leaves out."""
+        return [key for key in found if header_key(key) not in self._known] if self._refuses_unknown else []
 
     def takes_key(self, key: str) -> bool:
         return any(header_key(key) in wanted.keys for wanted in self._columns)

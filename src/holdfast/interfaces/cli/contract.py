@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.domain.errors import HoldfastError, UsageError
+from holdfast.domain.errors import ConfigError, HoldfastError, UsageError
 from holdfast.interfaces.cli import options, output
 
 if TYPE_CHECKING:
@@ -124,6 +124,9 @@ def _look_at_source(project: config.Project, contract: Contract, findings: _Find
     from holdfast.engine.forms import form_named, form_of
     from holdfast.engine.opening import identify, opened
 
+    if contract.web:
+        _look_at_web(contract, findings)
+        return
     if not contract.source:
         findings.warnings.append("names no source: a load must be given its files")
         return
@@ -136,6 +139,18 @@ def _look_at_source(project: config.Project, contract: Contract, findings: _Find
     finally:
         files.close()
     findings.facts.append(f"fits the header of {output.counted(len(stamps), 'file')}")
+
+
+def _look_at_web(contract: Contract, findings: _Findings) -> None:
+    """Nobody is asked over the network: a call may cost, and a check is run often."""
+    from holdfast.adapters.sources.web_request import Caller
+
+    if contract.web:
+        findings.facts.append(f"loads from {contract.web.uri} (not asked)")
+        try:
+            Caller.of(contract, contract.web)
+        except ConfigError as missing:
+            findings.warnings.append(missing.message)
 
 
 def _look_at_table(project: config.Project, contract: Contract, findings: _Findings) -> None:

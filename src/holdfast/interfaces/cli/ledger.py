@@ -113,6 +113,9 @@ def chunks(
         "unchanged": "rows_unchanged", "superseded": "rows_superseded", "rejected": "rows_rejected",
     }  # fmt: skip
     # a chunk's number is a name, to be given to --chunk: no thousands separators
+    for row in rows:
+        if row["place"]:
+            row |= {"span_start": f"page {row['ordinal'] + 1}", "span_end": ""}
     output.table(list(shown), [[str(row["number"]), *(row[n] for n in list(shown.values())[1:])] for row in rows])
     for row in rows:
         if row["error"]:

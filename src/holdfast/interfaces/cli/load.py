@@ -59,7 +59,9 @@ def plan(dataset: Dataset, source: Sources = None, db: Db = None, as_json: Json 
 
 
 def _planned_file(file: PlannedFile) -> dict[str, Any]:
-    if file.known:
+    if file.extraction:
+        what = file.extraction
+    elif file.known:
         what = f"known as {file.known.uri} version {file.known.version}"
     elif file.same_as:
         what = f"same bytes as {file.same_as}"
@@ -86,14 +88,20 @@ def _ways(made: Plan) -> list[str]:
 def _print_plan(made: Plan, files: list[dict[str, Any]], new_chunks: int, waiting: int) -> None:
     name = made.contract.name
     todo = f"{output.counted(new_chunks, 'new chunk')}, about {output.number(made.rows_about)} rows"
-    if not new_chunks:
+    if made.contract.web:
+        todo = "one extraction"
+    elif not new_chunks:
         todo = "nothing new"
     left = f", {output.counted(waiting, 'chunk')} waiting from before" if waiting else ""
-    output.line(f"{name}  {output.counted(len(files), 'file')} · {todo}{left} · into {made.contract.table}")
-    output.table(
-        ["file", "size", "new chunks", "what"],
-        [(f["uri"], output.size(f["size_bytes"]), f["new_chunks"], f["what"]) for f in files],
-    )
+    sources = "pages" if made.contract.web else output.counted(len(files), "file")
+    output.line(f"{name}  {sources} · {todo}{left} · into {made.contract.table}")
+    if made.contract.web:
+        output.table(["address", "what"], [(f["uri"], f["what"]) for f in files])
+    else:
+        output.table(
+            ["file", "size", "new chunks", "what"],
+            [(f["uri"], output.size(f["size_bytes"]), f["new_chunks"], f["what"]) for f in files],
+        )
     if new_chunks:
         becomes = "as a whole, when the last chunk is in" if made.kind.lands else "chunk by chunk"
         ways = " or ".join(_ways(made))

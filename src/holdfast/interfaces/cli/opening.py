@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def opened(
         retry_for_s=project.load.retry_for_s,
         landing_rows_min=project.load.landing_rows_min,
         remote=project.remote,
+        sources={name: asdict(project.policy(name)) for name in project.sources},
     )
     with open_project(settings, bring_up_to_date=upgrade) as project_open:
         yield project_open
@@ -50,6 +52,13 @@ def contract_of(project: config.Project, dataset: str) -> Contract:
 
 def sources_of(contract: Contract, given: list[str]) -> list[str]:
     """The sources to load: those of the command line (from the current directory), else the contract's own."""
+    if contract.web:
+        if given:
+            raise ConfigError(
+                f"dataset {contract.name!r} loads from {contract.web.uri}, and files were given; nothing was read",
+                hint=f"leave the files out: holdfast load {contract.name}",
+            )
+        return []
     if given:
         return [source if "://" in source else str(Path.cwd() / source) for source in given]
     if not contract.source:

@@ -61,7 +61,8 @@ def _place(row: dict[str, Any]) -> tuple[str, str, int, int, str]:
         f"{reason['code']}{' ' + reason['column'] if reason['column'] else ''}: {reason['message']}"
         for reason in row["reasons"]
     )
-    return str(row["origin"]), row["uri"], row["line"], row["byte_offset"], why
+    uri = f"{row['uri']} page {row['page']}" if row["page"] else row["uri"]
+    return str(row["origin"]), uri, row["line"], row["byte_offset"], why
 
 
 @commands.command()
@@ -80,8 +81,9 @@ def show(
     if as_json:
         output.terminal_object({"status": "done", "exit_code": 0, "dataset": dataset, "reject": row})
         return
+    page = f" page {output.number(row['page'])}," if row["page"] else ""
     output.line(
-        f"{row['uri']} (version {row['version']}), line {output.number(row['line'])},"
+        f"{row['uri']} (version {row['version']}),{page} line {output.number(row['line'])},"
         f" byte {output.number(row['byte_offset'])}, {output.counted(row['byte_length'], 'byte')}"
     )
     for reason in row["reasons"]:

@@ -29,7 +29,7 @@ SET epoch = epoch + 1,
     run_id = :run_id,
     started_at = {now}
 WHERE dataset = :dataset AND number = (SELECT number FROM next_chunk)
-RETURNING number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, epoch
+RETURNING number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, epoch, place
 
 -- name: fail_poisoned
 -- A chunk that is about to be claimed after its third dead worker is not claimed again.
@@ -68,7 +68,8 @@ WHERE dataset = :dataset AND number = :number AND epoch = :epoch AND state = 'cl
 
 -- name: next_ready_chunk
 -- What a lone worker reads ahead: a guess, not a claim.
-SELECT c.number, c.load_number, c.file_number, c.ordinal, c.span_start, c.span_end, c.span_hash, c.first_line, c.epoch
+SELECT c.number, c.load_number, c.file_number, c.ordinal, c.span_start, c.span_end, c.span_hash, c.first_line, c.epoch,
+       c.place
 FROM {ops}chunk AS c
 WHERE c.dataset = :dataset AND c.state = 'ready' AND c.number > :number
 ORDER BY c.number

@@ -49,10 +49,10 @@ ORDER BY ordinal
 
 -- name: chunk_add
 INSERT INTO {ops}chunk
-    (dataset, number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, lines, state)
+    (dataset, number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, lines, place, state)
 VALUES
     (:dataset, :number, :load_number, :file_number, :ordinal, :span_start, :span_end, :span_hash, :first_line, :lines,
-     'ready')
+     :place, 'ready')
 
 -- name: chunk_move
 -- The same bytes in a newer version of the file: the chunk goes over to it. A worker that holds it must read its place

@@ -10,7 +10,7 @@ SELECT id, status FROM {ops}run WHERE dataset = :dataset AND run_key = :run_key 
 ORDER BY started_at DESC LIMIT 1
 
 -- name: run_counts
--- What one run did, from the chunks it committed.
+-- What one run did, from the chunks it committed. An extraction that told nothing new is met, but no file.
 SELECT COUNT(*) AS chunks,
        COALESCE(SUM(rows_read), 0) AS rows_read, COALESCE(SUM(rows_inserted), 0) AS rows_inserted,
        COALESCE(SUM(rows_updated), 0) AS rows_updated, COALESCE(SUM(rows_unchanged), 0) AS rows_unchanged,
@@ -18,7 +18,8 @@ SELECT COUNT(*) AS chunks,
        COALESCE(SUM(CASE WHEN way = 'direct' THEN 1 ELSE 0 END), 0) AS direct,
        COALESCE(SUM(CASE WHEN way = 'merge' THEN 1 ELSE 0 END), 0) AS merge,
        COALESCE(SUM(CASE WHEN way = 'landing' THEN 1 ELSE 0 END), 0) AS landing,
-       COUNT(DISTINCT file_number) AS files
+       COUNT(DISTINCT CASE WHEN place IS NULL OR rows_read > 0 THEN file_number END) AS files,
+       COUNT(DISTINCT file_number) AS files_met
 FROM {ops}chunk WHERE dataset = :dataset AND run_id = :run_id AND state = 'done'
 
 -- name: run_removed
@@ -70,7 +71,7 @@ ORDER BY d.name
 SELECT c.number, c.load_number, f.uri, f.version, c.ordinal, c.span_start, c.span_end, c.span_hash, c.first_line, c.state,
        c.epoch, c.worker, c.attempts, c.crashes, c.run_id, c.way, c.rows_read, c.rows_inserted, c.rows_updated,
        c.rows_unchanged, c.rows_superseded, c.rows_rejected, c.blank_lines, c.comment_lines, c.started_at, c.committed_at,
-       c.error
+       c.place, c.error
 FROM {ops}chunk AS c
 JOIN {ops}file AS f ON f.dataset = c.dataset AND f.number = c.file_number
 WHERE c.dataset = :dataset

@@ -1,0 +1,161 @@
+"""RSS, Atom and RDF to records: the bytes are looked at for traps first, then read by feedparser.
+
+A feed that is not well-formed gives what can be read of it, and says so. Nothing is fetched, whatever the feed names.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+import re
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+COLUMNS = (
+    "id",
+    "link",
+    "title",
+    "summary",
+    "content",
+    "author",
+    "published",
+    "updated",
+    "categories",
+    "enclosures",
+    "feed_title",
+)
+_UNREADABLE = re.compile(r"[\x00\ud800-\udfff]")
+_TOLD_MAX = 3
+
+
+class NoFeed(ValueError):
+    """Why it cannot be read as a feed; for a person to read."""
+
+
+@dataclass(slots=True)
+class ReadFeed:
+    """`records`: JSON objects, one an entry, in the feed's order. `warnings`: what was not as it should be."""
+
+    records: list[bytes] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_feed(
+    body: bytes, headers: Mapping[str, str], *, wanted: Collection[str] = COLUMNS, null_bad_dates: bool = True
+) -> ReadFeed:
+    """Read a feed's entries. `headers`: of the answer, names in lower case. Raises NoFeed."""
+    if not body.strip():
+        raise NoFeed("it is empty")
+    _refuse_traps(body)
+    parsed = _parsed(body, headers)
+    if not parsed.get("version") and not parsed.get("entries"):
+        raise NoFeed(_what_is_wrong(parsed) or f"expected RSS, Atom or RDF, found {_beginning(body)}")
+    read = ReadFeed()
+    if parsed.get("bozo") and not _is_harmless(parsed.get("bozo_exception")):
+        read.warnings.append(f"the feed is not well-formed; what could be read was: {_what_is_wrong(parsed)}")
+    names = [name for name in COLUMNS if name in wanted]
+    title, bad_dates = _text(parsed.get("feed", {}).get("title")), []
+    for entry in parsed["entries"]:
+        record = _record(entry, title)
+        for name in ("published", "updated"):
+            if name in wanted and isinstance(record[name], _BadDate):
+                bad_dates.append(f"{name} {str(record[name])[:60]!r} of {record['id'] or 'an entry without id'}")
+                record[name] = None if null_bad_dates else str(record[name])
+        read.records.append(json.dumps({name: record[name] for name in names}).encode())
+    if bad_dates and null_bad_dates:
+        more = f" and {len(bad_dates) - _TOLD_MAX} more" if len(bad_dates) > _TOLD_MAX else ""
+        read.warnings.append(f"dates that nobody can read became NULL: {'; '.join(bad_dates[:_TOLD_MAX])}{more}")
+    return read
+
+
+def _refuse_traps(body: bytes) -> None:
+    """Entities that a feed declares itself could grow without end, or name files of this machine. Raises NoFeed."""
+    from xml.sax import SAXException
+    from xml.sax.handler import ContentHandler
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.sax import parseString
+
+    try:
+        # the address of a DTD is let through, as RSS 0.91 has one: Python's reader never fetches it
+        parseString(body, ContentHandler(), forbid_dtd=False, forbid_entities=True, forbid_external=False)
+    except DefusedXmlException as trap:
+        raise NoFeed(f"it declares entities of its own, which is refused ({type(trap).__name__})") from None
+    except (SAXException, ValueError, LookupError):
+        return  # not well-formed, or an encoding that expat lacks: feedparser reads it without a parser of entities
+
+
+def _parsed(body: bytes, headers: Mapping[str, str]) -> Any:
+    import feedparser
+
+    told = {name: headers[name] for name in ("content-type", "content-language", "content-location") if name in headers}
+    try:
+        return feedparser.parse(BytesIO(body), response_headers=told)
+    except Exception as error:  # a library that guesses at broken text: whatever it trips over is the feed's fault
+        raise NoFeed(f"feedparser gave up: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _what_is_wrong(parsed: Any) -> str:
+    error = parsed.get("bozo_exception")
+    return f"{type(error).__name__}: {str(error)[:200]}" if error else ""
+
+
+def _is_harmless(error: object) -> bool:
+    """A media type or an encoding that was declared otherwise changes nothing of what was read."""
+    return type(error).__name__ in ("NonXMLContentType", "CharacterEncodingOverride")
+
+
+def _beginning(body: bytes) -> str:
+    text = " ".join(body[:200].decode("utf-8", "replace").split())
+    return "HTML" if re.match(r"(?i)<!doctype html|<html", text) else repr(text[:60])
+
+
+class _BadDate(str):
+    """A date as delivered, which nobody can read."""
+
+
+def _record(entry: Any, feed_title: str | None) -> dict[str, Any]:
+    contents = [item for item in entry.get("content", []) if item.get("value")]
+    link = _text(entry.get("link"))
+    return {
+        "id": _text(entry.get("id")) or link,
+        "link": link,
+        "title": _text(entry.get("title")),
+        "summary": _text(entry.get("summary")),
+        "content": _text(contents[0].get("value")) if contents else None,
+        "author": _text(entry.get("author")),
+        "published": _moment(entry, "published"),
+        "updated": _moment(entry, "updated"),
+        "categories": [term for tag in entry.get("tags") or [] if (term := _text(tag.get("term")))],
+        "enclosures": [
+            {name: text for name in ("href", "type", "length") if (text := _text(item.get(name)))}
+            for item in entry.get("enclosures") or []
+        ],
+        "feed_title": feed_title,
+    }
+
+
+def _moment(entry: Any, name: str) -> str | None:
+    """A date in UTC as `2026-01-31T10:00:00Z`. Where it is missing, feedparser would give the other one."""
+    if name not in entry.keys():  # noqa: SIM118 - `in entry` answers for other keys too
+        return None
+    given, found = entry.get(name), entry.get(f"{name}_parsed")
+    if found is not None:
+        try:
+            moment = datetime.fromtimestamp(calendar.timegm(time.struct_time(found)), UTC)
+            return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+        except (ValueError, OverflowError, OSError, TypeError):
+            found = None
+    text = _text(given)
+    return _BadDate(text) if text else None
+
+
+def _text(value: Any) -> str | None:
+    """A text without what no database holds; None for nothing."""
+    if value is None:
+        return None
+    return _UNREADABLE.sub("\ufffd", str(value)).strip() or None
