@@ -84,7 +84,7 @@ class Source:
     def change(self, turn: int) -> None:
         """Something is corrected, something is new; and the feed forgets its oldest entry."""
         if self.kind == "api":
-            self.records.items += [{**record(59), "amount": "7.77"}, record(60)]
+            self.records.items[59:] = [{**record(59), "amount": "7.77"}, record(60)]
         else:
             del self.entries[min(self.entries)]
             self.entries |= {turn + 3: "t" * (turn + 4), turn + 8: "new"}
@@ -92,7 +92,7 @@ class Source:
 
     def truth(self) -> list[tuple[str, str]]:
         if self.kind == "api":
-            return sorted({str(item["id"]): item["amount"] for item in self.records.items}.items())
+            return sorted((str(item["id"]), item["amount"]) for item in self.records.items)
         return sorted((f"e{number}", title) for number, title in self.seen.items())
 
 
