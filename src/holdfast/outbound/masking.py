@@ -1,4 +1,4 @@
-"""Secrets as stars, in every spelling they take on their way: plain, url-encoded, base64 (basic auth), JSON.
+"""Secrets as stars, in every spelling they take on their way: plain, url-encoded, escaped, base64 (basic auth).
 
 Addresses lose, besides, the password in them and the value of any parameter whose name says it is a key.
 """
@@ -9,9 +9,9 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
 
 STARS = "***"
+_PLUS = r"|\+"  # a space in a query
 SHORTEST = 4  # masking `a` would wreck every line and hide nothing
 _USER_INFO = re.compile(r"(\w://)[^\s/?#@]*@")
 _KEY_PARAMETER = re.compile(
@@ -21,9 +21,9 @@ _KEY_PARAMETER = re.compile(
 
 class Masker:
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _spellings(secret) if len(form) >= SHORTEST}
-        ordered = sorted(forms, key=len, reverse=True)
-        self._forms = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
+        kept = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
+        forms = [form for secret in kept for form in (_as_text(secret), *_within_base64(secret))]
+        self._forms = re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
     def mask(self, text: str) -> str:
         hidden = self._forms.sub(STARS, text) if self._forms else text
@@ -33,19 +33,33 @@ class Masker:
         return bool(self._forms and self._forms.search(text))
 
 
-def _spellings(secret: str) -> set[str]:
-    if len(secret) < SHORTEST:
-        return set()
-    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    encoded = {secret, *quoted, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
-    return encoded | {quote(form, safe="") for form in quoted} | _within_base64(secret.encode())
+def _as_text(secret: str) -> str:
+    """A pattern of the secret as it is and with any of its characters url-encoded (twice, too) or escaped.
+
+    Which characters are, differs from one library to the next: `/` is `%2F` here, `\/` there. Groups are atomic, so
+    that searching never goes back: a text is searched in time that grows with its length only.
+    """
+    whole = {secret, repr(secret.encode("utf-8", "surrogatepass"))[2:-1], json.dumps(secret)[1:-1]}
+    return "|".join([*map(re.escape, sorted(whole)), "".join(_character(character) for character in secret)])
 
 
-def _within_base64(secret: bytes) -> set[str]:
-    """What is seen of a secret within longer base64 text, at each of the three places it can begin."""
-    found = set()
+def _character(character: str) -> str:
+    utf8, utf16 = (character.encode(name, "surrogatepass") for name in ("utf-8", "utf-16-be"))
+    units = (utf16[place : place + 2].hex() for place in range(0, len(utf16), 2))
+    forms = [
+        rf"\\{{0,2}}{re.escape(character)}",
+        "".join(f"%(?:25)?{byte:02x}" for byte in utf8),
+        "".join(rf"\\{{1,2}}u{unit}" for unit in units),
+    ]
+    return f"(?>{'|'.join(forms)}{_PLUS if character == ' ' else ''})"
+
+
+def _within_base64(secret: str) -> set[str]:
+    """Patterns of what is seen of a secret within longer base64 text, at each of the three places it can begin."""
+    found, told = set(), secret.encode("utf-8", "surrogatepass")
     for before in range(3):
-        text = base64.b64encode(b"\0" * before + secret)
-        kept = text[(0, 2, 3)[before] : len(text) - (0, 3, 2)[(before + len(secret)) % 3]].decode()
-        found |= {kept, kept.replace("+", "-").replace("/", "_")}
+        text = base64.b64encode(b"\0" * before + told)
+        kept = text[(0, 2, 3)[before] : len(text) - (0, 3, 2)[(before + len(told)) % 3]].decode()
+        if len(kept) >= SHORTEST:
+            found |= {re.escape(kept), re.escape(kept.replace("+", "-").replace("/", "_"))}
     return found
