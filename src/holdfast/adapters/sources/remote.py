@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import stamina
+import structlog
 import xxhash
 
 from holdfast.domain.chunk import FileStamp
 from holdfast.domain.errors import ConfigError, SourceError, SourceUnavailable
 
+stamina.instrumentation.set_on_retry_hooks([])  # what is tried again is logged below, in our words
 T = TypeVar("T")
+log = structlog.get_logger("holdfast.sources")
 AHEAD_BYTES = 8 * 1024 * 1024  # fetched at once for who reads on: a request costs a round trip
 EXTRAS = {
     "s3": "s3",
@@ -154,8 +157,13 @@ class RemoteFiles:
         return _REFERENCE.sub(value, uri)
 
     def _asked(self, work: Callable[[], T], uri: str) -> T:
+        def worth_it(error: Exception) -> bool:
+            if isinstance(error, Passing):
+                log.warning("trying again", what=uri, error=str(error))
+            return isinstance(error, Passing)
+
         attempts = stamina.retry_context(
-            on=Passing, attempts=None, timeout=self._retry_for_s, wait_initial=0.1, wait_max=10.0, wait_jitter=0.5
+            on=worth_it, attempts=None, timeout=self._retry_for_s, wait_initial=0.1, wait_max=10.0, wait_jitter=0.5
         )
         try:
             for attempt in attempts:

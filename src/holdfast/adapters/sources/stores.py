@@ -102,12 +102,8 @@ class Stores:
 
     def close(self) -> None:
         for system in self._systems.values():
-            for name in ("close_session", "ftp"):
-                closing = getattr(system, name, None)
-                if name == "ftp" and closing is not None:
-                    system.client.close()
-                elif closing is not None and getattr(system, "_s3", None) is not None:
-                    closing(system.loop, system._s3)
+            if getattr(system, "_s3", None) is not None:
+                system.close_session(system.loop, system._s3)  # the others close when they are collected
         self._systems.clear()
 
     def _at(self, address: str) -> tuple[Any, str, str]:
@@ -126,13 +122,19 @@ class Stores:
             try:
                 import fsspec
 
-                kind: Any = fsspec.get_filesystem_class({"gs": "gcs", "az": "abfs"}.get(self._kind, self._kind))
+                kind: Any
+                if self._kind == "sftp":
+                    from sshfs import SSHFileSystem as kind  # fsspec's own takes any host's key for the right one
+                else:
+                    kind = fsspec.get_filesystem_class({"gs": "gcs", "az": "abfs"}.get(self._kind, self._kind))
             except ImportError as error:
                 raise ConfigError(
                     f"reading {self._kind}:// needs a package that is not installed",
                     hint=f"pip install 'holdfast[{self._kind}]'",
                 ) from error
-            options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
+            options: dict[str, Any] = {"skip_instance_cache": True}
+            if self._kind != "sftp":  # which takes every word for one of SSH's
+                options["use_listings_cache"] = False
             of_host = self._options.get(host.rpartition("@")[2], {}) if host else {}
             general = {n: v for n, v in self._options.items() if not (host and isinstance(v, dict))}
             try:
