@@ -124,7 +124,9 @@ class Stores:
 
                 kind: Any
                 if self._kind == "sftp":
-                    from sshfs import SSHFileSystem as kind  # fsspec's own takes any host's key for the right one
+                    import sshfs
+
+                    kind = sshfs.SSHFileSystem  # fsspec's own takes any host's key for the right one
                 else:
                     kind = fsspec.get_filesystem_class({"gs": "gcs", "az": "abfs"}.get(self._kind, self._kind))
             except ImportError as error:
