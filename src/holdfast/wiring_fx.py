@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,6 +29,7 @@ from holdfast.fx.moments import day_given, now
 from holdfast.fx.publishing import RatesTable
 from holdfast.fx.quota import forget_exhausted
 from holdfast.fx.reports import ProviderStatus, provider_status
+from holdfast.outbound.policy import Policy
 from holdfast.ports.clock import Clock, SystemClock
 from holdfast.ports.rates import RateProvider
 
@@ -40,10 +41,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger("holdfast.fx")
 T = TypeVar("T")
 LEDGER_VERSION = 4  # since it the ledger has tables for rates
-CALL_DEADLINE_S = 60.0
-LEASE_S = CALL_DEADLINE_S + 60.0  # it is renewed before each call, so a call must fit into it
+LEASE_MORE_S = (
+    60.0  # the lease is renewed before each call: the call must fit into it, and what is done with the answer
+)
 WAIT_FOR_OTHERS_S = 600.0
-RESPONSE_BYTES_MAX = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,10 @@ class FxSettings:
     file_path: Path | None = None
     file_columns: dict[str, str] = field(default_factory=dict)
     file_rate_is: str | None = None
+    policies: Mapping[str, Policy] = field(default_factory=dict)  # how calls are made, by provider
+
+    def policy(self, provider: str) -> Policy:
+        return self.policies.get(provider, Policy(source=provider))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +99,11 @@ def fetch_rates(project: Project, settings: FxSettings, ask: Ask, *, clock: Cloc
     if name not in PROVIDERS:
         raise UsageError(f"there is no provider {name!r}; nothing was asked", hint=f"there are: {', '.join(PROVIDERS)}")
     with ExitStack() as stack:
-        provider = PROVIDERS[name](settings, stack)
+        provider = PROVIDERS[name](settings, stack, project.database)
         wanted = _wanted(ask, provider, now(project.database).date())
         run = stack.enter_context(recorded_run(project.database, "fx", "fx fetch"))
-        lease = Lease(project.database, name, _holder(), clock or SystemClock(), LEASE_S)
+        lease_s = settings.policy(name).deadline_s + LEASE_MORE_S
+        lease = Lease(project.database, name, _holder(), clock or SystemClock(), lease_s)
         fetch = _fetch(project, settings, provider, lease, clock or SystemClock(), run.id)
         with lease.held(WAIT_FOR_OTHERS_S):
             if ask.ignore_quota:
@@ -108,13 +114,13 @@ def fetch_rates(project: Project, settings: FxSettings, ask: Ask, *, clock: Cloc
 
 
 def rates_status(
-    database: Database, settings: FxSettings, usages: Sequence[Usage], policy: GapPolicy
+    database: Database, rates_table: str, usages: Sequence[Usage], policy: GapPolicy
 ) -> tuple[list[ProviderStatus], list[Coverage]]:
     """What is known of each provider, and which days and currencies of loaded tables lack a rate."""
     if ledger_version(database).found < LEDGER_VERSION:
         return [], []
     with database.reading() as tx:
-        return provider_status(tx), [coverage(tx, usage, settings.table, policy) for usage in usages]
+        return provider_status(tx), [coverage(tx, usage, rates_table, policy) for usage in usages]
 
 
 def _fetch(
@@ -183,10 +189,9 @@ def _holder() -> Holder:
     return Holder(id=uuid.uuid4().hex, process=json.dumps(place), is_dead=is_dead)
 
 
-def _client(settings: FxSettings, name: str, url: str, stack: ExitStack) -> Client:
+def _client(settings: FxSettings, name: str, url: str, stack: ExitStack, database: Database) -> Client:
     from holdfast.outbound.client import Client
-    from holdfast.outbound.limiter import LocalLimiter
-    from holdfast.outbound.policy import Policy
+    from holdfast.outbound.ledger_limiter import LedgerLimiter
 
     if not url.startswith("https://"):
         if not (url.startswith("http://") and settings.allow_insecure_http):
@@ -196,12 +201,11 @@ def _client(settings: FxSettings, name: str, url: str, stack: ExitStack) -> Clie
                 hint="use https://; or, where the plan has no HTTPS, say so with --allow-insecure-http",
             )
         log.warning("keys and rates travel in the clear, by http://", provider=name)
-    policy = Policy(source=name, deadline_s=CALL_DEADLINE_S, response_bytes_max=RESPONSE_BYTES_MAX)
     secrets = [settings.key] if settings.key else []
-    return stack.enter_context(Client(policy, LocalLimiter(), secrets=secrets))
+    return stack.enter_context(Client(settings.policy(name), LedgerLimiter(database), secrets=secrets))
 
 
-def _currencylayer(settings: FxSettings, stack: ExitStack) -> RateProvider:
+def _currencylayer(settings: FxSettings, stack: ExitStack, database: Database) -> RateProvider:
     from holdfast.fx.currencylayer import APILAYER_URL, CurrencyLayer
 
     if not settings.key:
@@ -210,18 +214,18 @@ def _currencylayer(settings: FxSettings, stack: ExitStack) -> RateProvider:
             hint="export HOLDFAST_FX_KEY=..., or HOLDFAST_FX_KEY_FILE, or set key_file under [fx.currencylayer]",
         )
     url = settings.currencylayer_url or APILAYER_URL
-    client = _client(settings, "currencylayer", url, stack)
+    client = _client(settings, "currencylayer", url, stack, database)
     return CurrencyLayer(client, url, settings.key, settings.currencylayer_key_in)
 
 
-def _ecb(settings: FxSettings, stack: ExitStack) -> RateProvider:
+def _ecb(settings: FxSettings, stack: ExitStack, database: Database) -> RateProvider:
     from holdfast.fx.ecb import URL, Ecb
 
     url = settings.ecb_url or URL
-    return Ecb(_client(settings, "ecb", url, stack), url)
+    return Ecb(_client(settings, "ecb", url, stack, database), url)
 
 
-def _file(settings: FxSettings, _stack: ExitStack) -> RateProvider:
+def _file(settings: FxSettings, _stack: ExitStack, _database: Database) -> RateProvider:
     from holdfast.fx.rates_file import Columns, RatesFile
 
     if settings.file_path is None or settings.file_rate_is is None:
@@ -233,7 +237,7 @@ def _file(settings: FxSettings, _stack: ExitStack) -> RateProvider:
     return RatesFile(settings.file_path, columns)
 
 
-PROVIDERS: dict[str, Callable[[FxSettings, ExitStack], RateProvider]] = {
+PROVIDERS: dict[str, Callable[[FxSettings, ExitStack, Database], RateProvider]] = {
     "currencylayer": _currencylayer,
     "ecb": _ecb,
     "file": _file,

@@ -28,6 +28,8 @@ from tests.support.rates_server import (
     refusal,
     true_rate,
 )
+from tests.support.usage_project import UsageProject
+from tests.unit.docs.pages import blocks
 
 SPELLINGS = (KEY, quote(KEY, safe=""), quote(KEY), quote_plus(KEY), "s3cret")
 
@@ -193,3 +195,36 @@ def test_a_fetch_killed_anywhere_is_completed_by_the_next(
     code, out, err = run_cli(*span, cwd=directory, env=env)
     assert code == 0, err
     assert (json.loads(out)["calls"], len(server.calls)) == (0, 0)
+
+
+def test_a_file_of_rates_and_what_the_loaded_usage_lacks(tmp_path: Path) -> None:
+    """The page's own example, on a generated load."""
+    usage = UsageProject(tmp_path / "project", f"sqlite:///{tmp_path}/usage.db", rows=300, bad=0)
+    usage.load()
+    toml, (rates,) = (
+        blocks("docs/sources/exchange-rates.md", "toml")[0],
+        blocks("docs/sources/exchange-rates.md", "csv"),
+    )
+    (usage.directory / "holdfast.toml").write_text(toml)
+    (usage.directory / "rates.csv").write_text(rates)
+    fetch = ("fx", "fetch", "--from", "2024-01-01", "--to", "2024-01-02")
+    code, out, err = usage.run(*fetch)
+    assert (code, "4 new" in out) == (0, True), err
+    (usage.directory / "rates.csv").write_text(rates.replace("3.6458", "3.65"))
+    code, out, err = usage.run(*fetch)
+    assert "1 corrected" in out
+    assert "corrected: 2024-01-02 USD/ILS 3.6458 → 3.65 (revision 2)" in out
+    code, out, err = usage.run("fx", "status", "--json")
+    (covered,) = json.loads(out)["coverage"]
+    days = {(row["date"], row["currency"]) for row in usage.query("SELECT DISTINCT date, currency FROM usage_data")}
+    known = {("2024-01-01", code) for code in ("ILS", "EUR", "GBP")} | {("2024-01-02", "ILS")}
+    lacking = {(day, code) for day, code in days if code != "USD"} - known
+    assert {(gap["date"], gap["currency"]) for gap in covered["lacking"]} == lacking
+    assert (covered["pairs"], covered["rows"]) == (len(days), usage.truth["keys"])
+    code, out, err = usage.run("fx", "status", "--dataset", "usage", "--currency-column", "nonesuch")
+    assert code == 2
+    assert "no column 'nonesuch'" in err
+    (usage.directory / "rates.csv").write_text(rates + "2024-01-03,ILS,3,64\n")
+    code, out, err = usage.run(*fetch)
+    assert code == 2
+    assert "line 6" in err

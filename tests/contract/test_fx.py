@@ -11,14 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.domain.errors import ConfigError, HoldfastError, RateMissing, RateQuotaExhausted, UsageError
+from holdfast.domain.errors import (
+    ConfigError,
+    FetchTakenOver,
+    HoldfastError,
+    RateMissing,
+    RateQuotaExhausted,
+    UsageError,
+)
+from holdfast.engine.migrate import upgrade
 from holdfast.fx.coverage import Lacking, Usage, coverage
 from holdfast.fx.gaps import GapPolicy, last_known, rate_on
+from holdfast.fx.lease import Holder, Lease
 from holdfast.fx.moments import now
 from holdfast.fx.reports import provider_status
 from holdfast.ports.database import Database
 from tests.support.http_server import HttpServer, Reply, Reset
-from tests.support.rates_project import RatesProject
+from tests.support.rates_project import NoWaiting, RatesProject
 from tests.support.rates_server import (
     ECB,
     HISTORICAL,
@@ -263,6 +272,27 @@ def test_a_table_of_somebody_else_is_left_alone(fx: RatesProject) -> None:
     fx.configure(table="my_rates")
     fx.fetched(FIRST, currencies="ILS")
     assert fx.query("SELECT currency FROM my_rates ORDER BY currency") == [{"currency": "ILS"}, {"currency": "USD"}]
+
+
+def test_whoever_lost_the_lease_stores_nothing(database: Database) -> None:
+    """A holder that froze past its lease comes back; one that died on this machine is not waited for."""
+    upgrade(database)
+
+    def lease(holder: str, lease_s: float, dead: str = "") -> Lease:
+        who = Holder(id=holder, process=f"process of {holder}", is_dead=lambda process: process == dead)
+        return Lease(database, "ecb", who, NoWaiting(), lease_s)
+
+    frozen, other, third = lease("a", 0.0), lease("b", 60.0), lease("c", 60.0)
+    with frozen.held(1):
+        with other.held(1):
+            with pytest.raises(FetchTakenOver), database.transaction() as tx:
+                frozen.renew(tx)
+            with pytest.raises(FetchTakenOver, match="for 5 s"), third.held(5):
+                pass
+            with lease("d", 60.0, dead="process of b").held(0):
+                pass
+        with third.held(0):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from holdfast.domain.errors import HoldfastError, RateQuotaExhausted, RatesIncomplete, SourceUnavailable
+from holdfast.domain.errors import BreakerOpen, HoldfastError, RateQuotaExhausted, RatesIncomplete, SourceUnavailable
 from holdfast.fx import quota
 from holdfast.fx.lease import Lease
 from holdfast.fx.moments import days_between, now
@@ -120,7 +120,7 @@ class Fetch:
             except SourceUnavailable as error:
                 self._note_failed(spans.days(first, last), error)
                 in_a_row += 1
-                if in_a_row == FAILURES_IN_A_ROW_MAX:
+                if in_a_row == FAILURES_IN_A_ROW_MAX or isinstance(error, BreakerOpen):
                     self._note_failed(spans.days_left(), error)
                     break
                 continue
@@ -142,7 +142,7 @@ class Fetch:
                 self._reach("fx.answered")
                 return delivery
             except SourceUnavailable as error:
-                if n == TRIES_MAX - 1:
+                if n == TRIES_MAX - 1 or isinstance(error, BreakerOpen):
                     raise
                 log.info("asking again", provider=self._provider.name, day=str(request.first), error=error.message)
                 self._clock.sleep(max(FIRST_WAIT_S * 2**n, error.retry_after_s or 0.0))

@@ -17,6 +17,7 @@ from holdfast.domain.errors import ConfigError
 from holdfast.observe.log import register_secret
 
 if TYPE_CHECKING:
+    from holdfast.interfaces.config import Project
     from holdfast.wiring_fx import FxSettings
 
 KEY_VARIABLE, KEY_FILE_VARIABLE = "HOLDFAST_FX_KEY", "HOLDFAST_FX_KEY_FILE"
@@ -96,10 +97,11 @@ def codes_of(text: str) -> tuple[str, ...]:
     return tuple(code.strip().upper() for code in text.split(",") if code.strip())
 
 
-def fx_settings(section: FxSection, directory: Path, *, allow_insecure_http: bool = False) -> FxSettings:
+def fx_settings(project: Project, *, allow_insecure_http: bool = False) -> FxSettings:
     """What the wiring needs, the key read from where it is. Raises ConfigError."""
     from holdfast.wiring_fx import FxSettings
 
+    section, directory = project.fx, project.directory
     insecure = allow_insecure_http or section.allow_insecure_http
     layer, file = section.currencylayer, section.file
     url = layer.url
@@ -116,6 +118,7 @@ def fx_settings(section: FxSection, directory: Path, *, allow_insecure_http: boo
         file_path=directory / file.path if file.path else None,
         file_columns={"date": file.date, "currency": file.currency, "rate": file.rate},
         file_rate_is=file.rate_is,
+        policies={name: project.policy(name) for name in ("currencylayer", "ecb")},
     )
 
 

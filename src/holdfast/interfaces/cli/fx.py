@@ -58,7 +58,7 @@ def fetch(
     from holdfast.wiring_fx import Ask, fetch_rates
 
     project = load_project(db)
-    settings = fx_settings(project.fx, project.directory, allow_insecure_http=allow_insecure_http)
+    settings = fx_settings(project, allow_insecure_http=allow_insecure_http)
     ask = Ask(
         provider=provider,
         day=date,
@@ -170,17 +170,16 @@ def status(
     """What is known, what it cost, and which days and currencies of the loaded data lack a rate."""
     from holdfast.fx.gaps import GapPolicy
     from holdfast.interfaces.config import load_project
-    from holdfast.interfaces.fx_config import fx_settings
     from holdfast.wiring_fx import rates_status
 
     project = load_project(db)
     usages = _usages(project, dataset, date_column, currency_column)
     policy = GapPolicy(project.fx.gap_days_max if max_days is None else max_days)
-    settings = fx_settings(project.fx, project.directory)
+    table = project.fx.table
     with opened(project, upgrade=False) as holdfast:
-        providers, covered = rates_status(holdfast.database, settings, usages, policy)
+        providers, covered = rates_status(holdfast.database, table, usages, policy)
     if as_json:
-        output.terminal_object(_status(settings.table, providers, covered, policy.days_max))
+        output.terminal_object(_status(table, providers, covered, policy.days_max))
         return
     if not providers:
         output.line("no rates yet: holdfast fx fetch --date yesterday")
