@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.usage_forms import UsageInForm
 from tests.support.usage_project import UsageProject
 
 KILLS = {"1": 20, "4": 6}  # per engine, by the number of workers: 52 on two engines
+
+KILLS_A_FORM = 10
 
 
 @pytest.mark.parametrize("workers", KILLS)
@@ -24,6 +27,26 @@ def test_random_kills(workers: str, database_url: str, tmp_path: Path) -> None:
         kills += _kill_until_done(project, workers, moments, KILLS[workers] - kills)
         at_work += project.workers_left()
         project.load_until_done("--workers", workers)
+        project.check_accounts()
+    assert at_work > 0, "every kill came before or after the work"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_random_kills_of_other_forms(form: str, tmp_path: Path) -> None:
+    moments = random.Random(form)
+    kills, number, at_work = 0, 0, 0
+    while kills < KILLS_A_FORM:
+        number += 1
+        project = UsageInForm(
+            tmp_path / f"project{number}",
+            f"sqlite:///{tmp_path}/{number}.db",
+            rows=12_000,
+            chunk_bytes=10_000,
+            form=form,
+        )
+        kills += _kill_until_done(project, "1", moments, KILLS_A_FORM - kills)
+        at_work += project.workers_left()
+        project.load_until_done()
         project.check_accounts()
     assert at_work > 0, "every kill came before or after the work"
 

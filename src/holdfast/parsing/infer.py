@@ -53,9 +53,23 @@ def infer_contract(
     """
     parts = [samples] if isinstance(samples, bytes) else samples
     layout = read_layout(parts, at_eof=at_eof, file_name=source[0] if source else "the file")
+    return infer_from(layout, at_eof=at_eof, name=name, key=key, write_disposition=write_disposition, source=source)
+
+
+def infer_from(
+    layout: Layout,
+    *,
+    at_eof: bool,
+    name: str,
+    key: Sequence[str] = (),
+    write_disposition: str | None = None,
+    source: Sequence[str] = (),
+    guesses: list[Guess] | None = None,
+) -> Inference:
+    """Propose a contract from a sample that is read already. `guesses`: the columns' types where they are known."""
     headers = layout.headers or [f"column_{i + 1}" for i in range(layout.width)]
     names = sql_names(headers)
-    guesses = [guess_type(n, _seen(layout.rows, i)) for i, n in enumerate(names)]
+    guesses = guesses or [guess_type(n, _seen(layout.rows, i)) for i, n in enumerate(names)]
     general = [*_about_sample(layout, at_eof=at_eof), *layout.notes]
     chosen = _key(key, names, headers, guesses, layout.rows, write_disposition, general)
     by_position = isinstance(layout.format.header, list)  # then the contract gives the file its header

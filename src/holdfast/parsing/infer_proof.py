@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from holdfast.domain.contract import CHUNK_BYTES_MAX
 from holdfast.domain.errors import DriftRefused
+from holdfast.domain.formats import format_of_name
 from holdfast.domain.reject import REASON_CODES
-from holdfast.parsing.csv import bind, parse_chunk, read_header
+from holdfast.parsing.formats import text_format
+from holdfast.parsing.header import bind
 from holdfast.parsing.infer import Inference
 from holdfast.parsing.lines import line_end_of
 from holdfast.parsing.parsed import ParsedChunk
@@ -37,14 +39,16 @@ def proved(inference: Inference, head: bytes, *, at_eof: bool) -> Inference:
 def _parsed(inference: Inference, head: bytes, *, at_eof: bool) -> ParsedChunk:
     contract = inference.contract
     file_name = contract.source[0] if contract.source else "the file"
-    header = read_header(head, contract.format, at_eof, file_name)
+    form = format_of_name(file_name) if contract.format.type == "auto" else contract.format.type
+    text = text_format(form)
+    header = text.read_top(head, contract, at_eof, file_name)
     data = head[header.data_start :]
     if not at_eof:
         mark = line_end_of(header.newline).decode().encode(header.encoding)
         data = data[: data.rfind(mark) + len(mark)]
     first_line = 1 + count_lines(head[: header.data_start], header.newline, header.encoding)
     layout = bind(contract, header, file_name)
-    parsed = parse_chunk(data, layout, contract, first_line=first_line, base_offset=header.data_start)
+    parsed = text.parse_chunk(data, layout, contract, first_line=first_line, base_offset=header.data_start)
     if at_eof:
         return parsed
     whole = [r for r in parsed.rejects if r.byte_offset + len(r.raw) < header.data_start + len(data)]

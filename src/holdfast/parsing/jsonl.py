@@ -163,6 +163,18 @@ def load_object(text: str) -> dict[str, Any]:
     return value
 
 
+def texts_by_key(line: str) -> dict[str, str] | None:
+    """A line's values as texts by key, null as none; None where the line is no object. For a look at unknown files."""
+    try:
+        found = load_object(line)
+    except _Bad:
+        return None
+    shown = {}
+    for key, value in found.items():
+        shown[key] = value if isinstance(value, str) else "" if value is None else text_at(line, (key,))
+    return shown
+
+
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -68,7 +68,7 @@ def rows_as_text(rows: Sequence[Sequence[Any]], contract: Contract) -> bytes:
     writer = python_csv.writer(out, lineterminator="\n")
     for row in rows:
         if any(cell != "" for cell in row):
-            writer.writerow([_text(cell, column) for cell, column in zip(row, columns, strict=False)])
+            writer.writerow([cell_text(cell, column) for cell, column in zip(row, columns, strict=False)])
         else:
             out.write("\n")
     return out.getvalue().encode()
@@ -83,11 +83,11 @@ def _columns_of(rows: Sequence[Sequence[Any]], width: int, contract: Contract) -
     elif not names:
         names = [f"column_{number + 1}" for number in range(width)]
     by_key = {header_key(name): column for column in contract.columns for name in column.header_names}
-    found = [by_key.get(header_key(_text(name, None))) for name in names[:width]]
+    found = [by_key.get(header_key(cell_text(name, None))) for name in names[:width]]
     return [*found, *[None] * (width - len(found))]
 
 
-def _text(cell: Any, column: Column | None) -> str:
+def cell_text(cell: Any, column: Column | None) -> str:
     kind = column.type.kind if column else None
     if isinstance(cell, bool):
         words = (column.true_values, column.false_values) if column and kind is Kind.BOOL else ([], [])

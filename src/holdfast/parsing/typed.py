@@ -55,7 +55,7 @@ def misfit(kind: pa.DataType, column: Column) -> Misfit | None:
 
 def _kinds_for(kind: pa.DataType) -> set[Kind]:
     types = pa.types
-    if types.is_null(kind) or _is_text(kind):
+    if types.is_null(kind) or is_text(kind):
         return _ANY
     if types.is_nested(kind):
         return {Kind.JSON}
@@ -78,7 +78,7 @@ def _advice(kind: pa.DataType, wanted: ColumnType) -> str:
     return "declare the column with a type that fits, or have it delivered with one"
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     types = pa.types
     of_text = (types.is_string, types.is_large_string, types.is_string_view)
     of_bytes = (types.is_binary, types.is_large_binary, types.is_binary_view)
@@ -110,7 +110,7 @@ def texts_of(values: pa.Array, column: Column) -> tuple[pa.Array, Reasons]:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     kind = values.type
-    if _is_text(kind):
+    if is_text(kind):
         return _texts(values, column)
     return _text_of_type(values, kind, column), {}
 

@@ -110,6 +110,20 @@ class ParquetForm:
             handle.close()
 
 
+def first_table(handle: SourceHandle, size_bytes: int, uri: str, rows_max: int) -> tuple[pa.Table, bool]:
+    """A file's first rows, and whether they are all. Raises SourceError."""
+    footer = read_footer(handle, size_bytes, uri)
+    rows = footer.metadata.num_rows
+    span = Span(0, min(rows, rows_max))
+    file = open_unpinned(handle, size_bytes, footer)
+    schema = _schema(footer, uri)
+    try:
+        batches = list(_batches(file, footer, span, schema.names))
+    except _BROKEN as error:
+        raise SourceError(f"{uri}: its first rows cannot be read: {error}") from error
+    return pa.Table.from_batches(batches, schema), rows <= rows_max
+
+
 def _schema(footer: Footer, uri: str) -> pa.Schema:
     try:
         return footer.metadata.schema.to_arrow_schema()

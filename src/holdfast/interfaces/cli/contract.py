@@ -12,18 +12,15 @@ from holdfast.domain.errors import ConfigError, HoldfastError, UsageError
 from holdfast.interfaces.cli import options, output
 
 if TYPE_CHECKING:
-    from holdfast.adapters.sources.everywhere import Everywhere
     from holdfast.domain.contract import Contract
     from holdfast.interfaces import config
 
 commands = typer.Typer(help="Propose and check contracts.", no_args_is_help=True)
-_HEAD_BYTES = 4 * 1024 * 1024
-_SLICE_BYTES = 512 * 1024
 
 
 @commands.command()
 def infer(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file: CSV, JSON Lines, Parquet, spreadsheet.")],
     name: Annotated[str, typer.Option(help="The dataset's name; else the file's.", show_default=False)] = "",
     key: Annotated[str, typer.Option(metavar="A,B", help="The primary key's columns.", show_default=False)] = "",
     write_disposition: Annotated[
@@ -33,9 +30,9 @@ def infer(
 ) -> None:
     """Propose a contract for a file, as TOML on stdout: types, widths, dates, key, with its doubts as comments."""
     from holdfast.adapters.sources.everywhere import Everywhere, is_remote
+    from holdfast.engine.inferring import propose
     from holdfast.interfaces.config import load_project
-    from holdfast.parsing.infer import infer_contract, sql_names, to_toml
-    from holdfast.parsing.infer_proof import proved
+    from holdfast.parsing.infer import to_toml
 
     if write_disposition not in (None, "merge", "append", "replace"):
         raise UsageError(f"write disposition {write_disposition!r} is unknown", hint="use merge, append or replace")
@@ -43,18 +40,15 @@ def infer(
     files = Everywhere(project.directory, project.remote)
     try:
         uri = files.list([file if is_remote(file) else str(Path.cwd() / file)])[0].uri
-        samples, at_eof = _samples(files, uri)
+        inference = propose(
+            files,
+            uri,
+            name=name,
+            key=[word.strip() for word in key.split(",") if word.strip()],
+            write_disposition=write_disposition,
+        )
     finally:
         files.close()
-    inference = infer_contract(
-        samples,
-        at_eof=at_eof,
-        name=name or sql_names([Path(uri).name.split(".")[0]])[0],
-        key=[word.strip() for word in key.split(",") if word.strip()],
-        write_disposition=write_disposition,
-        source=[uri],
-    )
-    inference = proved(inference, samples[0], at_eof=at_eof)
     if as_json:
         described = inference.contract.model_dump(mode="json", by_alias=True)
         notes = {"general": inference.general, "columns": inference.notes}
@@ -191,27 +185,3 @@ def _described(checked: list[_Findings], first: HoldfastError | None) -> dict[st
     if first:
         return output.failed(first, datasets=datasets)
     return {"status": "done", "exit_code": 0, "datasets": datasets}
-
-
-def _samples(files: Everywhere, uri: str) -> tuple[list[bytes], bool]:
-    """The file when it is small; else its head, and slices from its rest, where things often look different."""
-    from holdfast.domain.compression import compression_of
-
-    head = _read(files, uri, 0, _HEAD_BYTES)
-    if len(head) < _HEAD_BYTES:
-        return [head], True
-    if compression_of(uri):
-        return [head], False  # what comes later is behind all that is before it
-    size_bytes = files.stamp(uri).size_bytes
-    if size_bytes == len(head):
-        return [head], True
-    starts = sorted({max(_HEAD_BYTES, size_bytes * part // 4 - _SLICE_BYTES) for part in (2, 3, 4)})
-    return [head, *(_read(files, uri, start, start + _SLICE_BYTES) for start in starts)], False
-
-
-def _read(files: Everywhere, uri: str, start: int, end: int, compression: str = "auto") -> bytes:
-    from holdfast.domain.compression import compression_of
-    from holdfast.engine.opening import opened
-
-    with opened(files, uri, compression_of(uri, compression)) as handle:
-        return handle.read(start, end)
