@@ -12,8 +12,11 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
+
+from holdfast.domain.errors import ConfigError
 
 COLUMNS = (
     "id",
@@ -50,6 +53,7 @@ def read_feed(
     """Read a feed's entries. `headers`: of the answer, names in lower case. Raises NoFeed."""
     if not body.strip():
         raise NoFeed("it is empty")
+    _require_libraries()
     _refuse_traps(body)
     parsed = _parsed(body, headers)
     if not parsed.get("version") and not parsed.get("entries"):
@@ -70,6 +74,14 @@ def read_feed(
         more = f" and {len(bad_dates) - _TOLD_MAX} more" if len(bad_dates) > _TOLD_MAX else ""
         read.warnings.append(f"dates that nobody can read became NULL: {'; '.join(bad_dates[:_TOLD_MAX])}{more}")
     return read
+
+
+def _require_libraries() -> None:
+    for library in ("defusedxml", "feedparser"):
+        if find_spec(library) is None:
+            raise ConfigError(
+                f"feeds need {library}, which is not installed; nothing was loaded", hint="pip install 'holdfast[feed]'"
+            )
 
 
 def _refuse_traps(body: bytes) -> None:
