@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError
+from holdfast.engine.replay import raw_as_mended, replay
+from holdfast.engine.reports import rejects_page
 from holdfast.wiring import LoadResult, Project, Settings, open_project
 from tests.support.http_server import HttpServer, Reply, Reset, Short, Step
 from tests.support.web_records import PAGINATIONS, PATH, Records, contract, record
@@ -240,11 +243,14 @@ def test_rejects_say_where_they_stood_and_the_budget_holds(server: HttpServer, p
         project.load(wanted, [], max_rejects="5%")
     done = loaded_with(project, wanted, max_rejects=2)
     assert done.report.counts.rejected == 2
-    from holdfast.engine.reports import rejects_page
-
     rows = rejects_page(project.database, "orders", "open", None, 10)
     assert [(row["page"], row["line"], row["code"]) for row in rows] == [(3, 3, "E_SCALE"), (3, 4, "E_NULL")]
     assert json.loads(rows[0]["raw"]) == records.items[12]
+    offered = raw_as_mended(project.database, wanted)
+    assert [each.fields[:2] for each in offered] == [["12", "1.005"], ["13", "1.10"]]
+    mended = replace(offered[1], fields=["13", "1.10", str(record(13)["updated_at"])])
+    replayed = replay(project.database, wanted, [offered[0], mended])
+    assert (replayed.inserted, replayed.still_rejected) == (1, 1)
     records.items[12] = record(12)
     assert loaded(project, wanted).report.counts.rejected == 1
     assert len(rejects_page(project.database, "orders", "open", None, 10)) == 1, "the new extraction said it anew"
