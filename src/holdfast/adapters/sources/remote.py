@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import stamina
 import structlog
@@ -152,8 +153,10 @@ class RemoteFiles:
                     f"{uri} uses ${{{found[1]}}}, but the environment has no {found[1]}; nothing was read",
                     hint=f"export {found[1]}=... wherever a worker runs",
                 )
-            return text
+            return quote(text, safe="") if found.start() < path_start else text  # `p@ss/word` is one part
 
+        scheme, _, rest = uri.partition("://")
+        path_start = len(scheme) + 3 + len(rest.partition("/")[0])
         return _REFERENCE.sub(value, uri)
 
     def _asked(self, work: Callable[[], T], uri: str) -> T:

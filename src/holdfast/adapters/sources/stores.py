@@ -8,6 +8,7 @@ never cached, for a stamp must be what the store says now.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,8 @@ _PASSING_KINDS = {
     "IncompleteReadError",
 }
 _CREDENTIAL_KINDS = {
+    "PermissionDenied",  # SSH's
+    "HostKeyNotVerifiable",
     "NoCredentialsError",
     "PartialCredentialsError",
     "AuthenticationException",
@@ -139,11 +142,24 @@ class Stores:
                 options["use_listings_cache"] = False
             of_host = self._options.get(host.rpartition("@")[2], {}) if host else {}
             general = {n: v for n, v in self._options.items() if not (host and isinstance(v, dict))}
+            if self._kind == "sftp" and "known_hosts" not in {**general, **of_host}:
+                general["known_hosts"] = _known_hosts()
             try:
                 self._systems[host] = kind(**options, **{**general, **of_host, **given})
             except Exception as error:
                 _raise(error, f"{self._kind}://{host.rpartition('@')[2]}", self._kind)
         return self._systems[host]
+
+
+def _known_hosts() -> str:
+    """The user's file of host keys: sshfs would trust any host without it."""
+    path = Path.home() / ".ssh" / "known_hosts"
+    if not path.is_file():
+        raise ConfigError(
+            f"{path} is not there, so nothing says which host is the right one; nothing was read",
+            hint="make it with ssh-keyscan, or name another one: [remote.sftp] known_hosts = ...",
+        )
+    return str(path)
 
 
 def _changed(shown: str) -> SourceChanged:
