@@ -17,7 +17,8 @@ from tests.support.usage_project import Contents, UsageProject
 PUBLISHING = {point for point in POINTS if point.startswith("publish.")} - {"publish.finished", "publish.committed"}
 FIRST_TIME = {"plan.registered", "plan.committed", "direct.copied", "publish.finished", "publish.committed"}
 FETCHING = {point for point in POINTS if point.startswith("fx.")}  # no load passes them
-CHUNKWISE = [point for point in POINTS if point not in PUBLISHING | FETCHING | {"landing.copied"}]
+PAGES = {"page.asked", "page.answered", "commit.page_added"}  # see test_page_kills.py
+CHUNKWISE = [point for point in POINTS if point not in PUBLISHING | FETCHING | PAGES | {"landing.copied"}]
 LANDING = ["plan.registered", "claim.committed", "landing.copied", "commit.finished", "commit.committed"]
 Calm = Callable[[str], Contents]
 
