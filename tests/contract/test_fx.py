@@ -199,7 +199,10 @@ def test_the_table_shows_one_provider(fx: RatesProject, tmp_path: Path) -> None:
     assert fx.fetched(FIRST, LAST, "ILS", provider="ecb").report.is_shown is False
     assert same(fx, fx.shown(), expected(DAYS, "ILS"))
     assert fx.fetched(FIRST, LAST, "ILS", provider="ecb").report.calls == 0, "the weekend is known to have no rates"
-    fx.configure(provider="ecb")
+    fx.configure(table="other_rates")
+    assert fx.fetched(FIRST, LAST, "ILS").report.calls == 0
+    assert len(fx.query("SELECT currency FROM other_rates")) == 8, "a new table gets what is known already"
+    fx.configure(provider="ecb", table="fx_rates")
     assert fx.fetched("2024-01-08", currencies="ILS", again=True).report.is_shown
     crossed = Fraction(10921, 39913)
     assert set(fx.shown()) == {(day, code) for day in (DAYS[0], DAYS[3]) for code in ("ILS", "EUR")}

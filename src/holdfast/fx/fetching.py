@@ -91,6 +91,7 @@ class Fetch:
         """Fetch until all days are there, or an error that no waiting mends. What was stored before it stays."""
         try:
             self._table.prepare(self._database)
+            self._keep_trying(self._publish_known, "showing known rates")
             self._fetch(wanted)
         except RateQuotaExhausted as error:
             self.report.error = error
@@ -128,6 +129,12 @@ class Fetch:
             self._keep(delivery)
         if self.report.days_failed:
             raise self._incomplete()
+
+    def _publish_known(self) -> None:
+        """Fill the reading table if it is new, or showed another provider, even if nothing is to be fetched."""
+        with self._database.transaction() as tx:
+            self._lease.check(tx)
+            self.report.is_shown = self._table.publish(tx, self._provider.name, [])
 
     def _missing(self, tx: Transaction, wanted: Wanted) -> list[date]:
         days = days_between(wanted.first, wanted.last)

@@ -55,13 +55,13 @@ class RatesTable:
             )
 
     def publish(self, tx: Transaction, provider: str, days: Iterable[date]) -> bool:
-        """Bring the days of a delivery up to date; False: the table shows another provider."""
+        """Bring these days up to date, and all of them where the table was empty; False: it shows another provider."""
         tx.run("fx_lease_lock", lease_name=TABLE_LOCK)
-        there = [row["provider"] for row in tx.query(f"SELECT DISTINCT provider FROM {self._quoted}")]  # noqa: S608
+        there = [row["provider"] for row in tx.query(f"SELECT provider FROM {self._quoted} LIMIT 1")]  # noqa: S608
         shown = self._shown or (there[0] if there else provider)
         if shown != provider:
             return False
-        if there not in ([], [provider]):
+        if there != [provider]:
             tx.execute(f"DELETE FROM {self._quoted}")  # noqa: S608
             days = _all_days(tx, provider)
         self._write(tx, provider, sorted(days))
