@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from holdfast.parsing.parsed import ParsedChunk
 
 _NOTHING_LOADED = "nothing was loaded"
+_WAYS_MAX = 1000  # where keys are data themselves there is no end of them
 _MARKS = CsvFormat(quote="", escape="", comment="")
 
 
@@ -152,7 +153,7 @@ def texts_of(raw: str, _: Layout, contract: Contract) -> list[str | None]:
 def load_object(text: str) -> dict[str, Any]:
     """The object a line holds, its numbers as texts. Raises _Bad."""
     try:
-        value = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_without_twins)
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise _Bad("E_JSON", "expected a JSON object: nested too deeply") from error
     except ValueError as error:
@@ -184,6 +185,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_without_twins)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """A column, and the ways to it, in the order they are tried: a key, or steps of a path."""
@@ -192,16 +196,17 @@ class _Wanted:
     keys: tuple[str, ...]  # as `header_key` sees them
     paths: tuple[tuple[str, tuple[Step, ...]], ...]
     takes_whole: bool
+    is_json: bool
 
-    @property
-    def is_json(self) -> bool:
-        return self.column.type.kind is Kind.JSON
+
+_Way = tuple[_Wanted, str | None]
 
 
 def _wanted(column: Column) -> _Wanted:
     names = dict.fromkeys(column.header_names)
     paths = tuple((name, steps) for name in names if (steps := steps_of(name)))
-    return _Wanted(column, tuple(dict.fromkeys(map(header_key, names))), paths, WHOLE in column.sources)
+    keys = tuple(dict.fromkeys(map(header_key, names)))
+    return _Wanted(column, keys, paths, WHOLE in column.sources, column.type.kind is Kind.JSON)
 
 
 @dataclass(slots=True)
@@ -212,7 +217,7 @@ class LineReader:
     lenient: bool = False
     _columns: list[_Wanted] = field(init=False)
     _known: set[str] = field(init=False)  # keys, as `header_key` sees them, that the contract speaks of
-    _keys: dict[str, str] = field(default_factory=dict)  # what `header_key` makes of each key met
+    _ways: dict[tuple[str, ...], list[_Way]] = field(default_factory=dict)  # by the keys of an object
 
     def __post_init__(self) -> None:
         self._columns = [_wanted(column) for column in self.contract.columns]
@@ -242,31 +247,40 @@ class LineReader:
     def texts(self, text: str) -> list[str | None]:
         """A line's text for each column; None: no value. Raises _Bad."""
         found = load_object(text)
+        ways = self._ways.get(tuple(found)) or self._ways_into(found)
+        texts: list[str | None] = []
+        for wanted, key in ways:
+            value = None if key is None else found[key]
+            if type(value) is str and not wanted.is_json and value.isascii() and "\0" not in value:
+                texts.append(value)
+            else:
+                texts.append(self._text(wanted, key, found, text))
+        return texts
+
+    def _ways_into(self, found: dict[str, Any]) -> list[_Way]:
+        """Which key of such an object each column takes; objects of one file tend to have the same keys."""
         keys: dict[str, str] = {}
         for key in found:
-            folded = self._keys.get(key)
-            if folded is None:
-                folded = self._fold(key)
+            folded = header_key(key)
             if folded in keys and folded in self._known and not self.lenient:
                 raise _Bad("E_KEY", f"keys {keys[folded]!r} and {key!r} are for one column")
             keys[folded] = key
         if self._refuses_unknown and not keys.keys() <= self._known:
             unknown = next(key for folded, key in keys.items() if folded not in self._known)
             raise _Bad("E_UNKNOWN_KEY", f"key {unknown!r} is not in the contract")
-        return [self._text(wanted, found, keys, text) for wanted in self._columns]
+        ways: list[_Way] = []
+        for wanted in self._columns:
+            there = [keys[key] for key in wanted.keys if key in keys]
+            if len(there) > 1 and not self.lenient:
+                raise _Bad("E_KEY", f"keys {there[0]!r} and {there[1]!r} are for one column")
+            ways.append((wanted, there[0] if there else None))
+        if len(self._ways) < _WAYS_MAX:
+            self._ways[tuple(found)] = ways
+        return ways
 
-    def _fold(self, key: str) -> str:
-        folded = header_key(key)
-        if len(self._keys) < 10_000:  # keys may be data themselves, without end
-            self._keys[key] = folded
-        return folded
-
-    def _text(self, wanted: _Wanted, found: dict[str, Any], keys: dict[str, str], line: str) -> str | None:
-        there = [key for key in wanted.keys if key in keys]
-        if len(there) > 1 and not self.lenient:
-            raise _Bad("E_KEY", f"keys {keys[there[0]]!r} and {keys[there[1]]!r} are for one column")
-        if there:
-            return self._of(wanted, found[keys[there[0]]], (keys[there[0]],), line)
+    def _text(self, wanted: _Wanted, key: str | None, found: dict[str, Any], line: str) -> str | None:
+        if key is not None:
+            return self._of(wanted, found[key], (key,), line)
         for _, steps in wanted.paths:
             value = follow(found, steps)
             if value is not MISSING:
