@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from holdfast.adapters.sources.remote import Passing, Seen
 from holdfast.domain.errors import ConfigError, SourceChanged, SourceError
+from holdfast.outbound.exchange import without_their_logs
 
 WHOLE_BYTES_MAX = 64 * 1024 * 1024  # of a file that must be read at once
 REDIRECTS_MAX = 5
@@ -130,7 +131,8 @@ class Web:
         """The answer to a GET, after redirects. Texts of httpx hold the whole address, so none goes on."""
         try:
             for _ in range(REDIRECTS_MAX + 1):
-                with self._client.stream("GET", **self._request(address, headers)) as answer:
+                request = self._request(address, headers)
+                with without_their_logs(), self._client.stream("GET", **request) as answer:
                     if answer.status_code not in (301, 302, 303, 307, 308):
                         yield answer
                         return
