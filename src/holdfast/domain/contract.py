@@ -107,7 +107,8 @@ class Contract(Strict):
     entity: Names = Field(default_factory=list)
     max_rejects: str | int | None = None
     on_changed_file: Literal["replace", "refuse"] = "replace"
-    drift: Literal["freeze", "discard_column"] = "freeze"
+    drift: Literal["freeze", "discard_column", "evolve"] = "freeze"
+    rename: Literal["propose", "auto"] = "propose"
     processed_at: str | None = None
     indexes: list[Index] = Field(default_factory=list)
     format: Annotated[Format, BeforeValidator(_whole_format)] = Field(default_factory=Format)

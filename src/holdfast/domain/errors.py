@@ -46,6 +46,9 @@ HoldfastError                          1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class HoldfastError(Exception):
     """An error a person can act on: what happened (`message`), what to do next (`hint`)."""
@@ -118,7 +121,10 @@ class FetchTakenOver(HoldfastError):
 
 
 class DriftRefused(HoldfastError):
+    """`noted`: what was found (`engine.drifting.Noted`), for the ledger's history."""
+
     exit_code = 4
+    noted: Sequence[Any] = ()
 
 
 class RejectBudgetExceeded(HoldfastError):

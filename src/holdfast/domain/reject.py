@@ -36,6 +36,7 @@ REASON_CODES: dict[str, str] = {
     "E_KEY": "a key stands twice in an object, or two keys are for one column",
     "E_UNKNOWN_KEY": "the object has a key that the contract does not know",
     "E_NESTED": "an object or a list where one value is wanted",
+    "E_HEADER": "the file's header again, as where exports were put one behind the other",
     "E_NULL": "the column must have a value and has none",
     "E_INT": "not a whole number, or outside the type's range",
     "E_DECIMAL": "not a decimal number",

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
 INT_RANGES = {Kind.INT: (-(2**31), 2**31 - 1), Kind.BIGINT: (-(2**63), 2**63 - 1)}
 DECIMAL_PRECISION_MAX = 38
+_WIDER = {(Kind.INT, Kind.BIGINT)}
 DEFAULT_FORMATS = {Kind.DATE: "%Y-%m-%d", Kind.TIMESTAMP: "%Y-%m-%d %H:%M:%S"}
 _SYNTAX = re.compile(r"\s*([a-z]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _KINDS_TEXT = "string(n), int, bigint, decimal(p,s), float, bool, date(format), timestamp(format, zone), uuid, json"
@@ -52,6 +53,24 @@ class ColumnType:
                 return f"timestamp({self.format}, {self.zone})" if self.zone else f"timestamp({self.format})"
             case _:
                 return str(self.kind)
+
+
+def holds(there: ColumnType, wanted: ColumnType) -> bool:
+    """Can a column of type `there` hold every value of `wanted` unaltered?"""
+    if there.kind is not wanted.kind:
+        return (wanted.kind, there.kind) in _WIDER
+    match wanted.kind:
+        case Kind.STRING:
+            return there.length is None or (wanted.length is not None and there.length >= wanted.length)
+        case Kind.DECIMAL:
+            if there.precision is None or there.scale is None:
+                return True
+            whole = (wanted.precision or 0) - (wanted.scale or 0)
+            return there.scale >= (wanted.scale or 0) and there.precision - there.scale >= whole
+        case Kind.TIMESTAMP:
+            return bool(there.zone) == bool(wanted.zone or "%z" in (wanted.format or ""))
+        case _:
+            return True
 
 
 def parse_type(text: str) -> ColumnType:

@@ -30,6 +30,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     2: ("ledger_2_chunk_place",),
     3: ("ledger_3_outbound",),
     4: ("ledger_4_fx_quote", "ledger_4_fx_no_data", "ledger_4_fx_quota", "ledger_4_fx_lease"),
+    5: ("ledger_5_drift",),
 }
 LATEST = max(MIGRATIONS)
 

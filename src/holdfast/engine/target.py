@@ -6,11 +6,9 @@ from holdfast.domain.contract import Column, Contract
 from holdfast.domain.errors import ContractError, StatementFailed, TargetMismatch
 from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import CheckRule, ColumnDefinition, IndexDefinition, TableDefinition
-from holdfast.domain.types import ColumnType, Kind
+from holdfast.domain.types import ColumnType, Kind, holds
 from holdfast.engine.merge import merge_shape
 from holdfast.ports.database import Transaction
-
-_WIDER = {(Kind.INT, Kind.BIGINT)}
 
 
 def target_definition(contract: Contract) -> TableDefinition:
@@ -35,12 +33,18 @@ def _column_definition(column: Column) -> ColumnDefinition:
 
 
 def ensure_target(tx: Transaction, contract: Contract) -> None:
-    """Create the table, or compare the one that is there. Raises TargetMismatch with every difference."""
+    """Create the table, or compare the one that is there. Raises TargetMismatch with every difference.
+
+    Under `drift = "evolve"` a table that lacks nullable columns, or has narrower ones, is altered first.
+    """
     wanted = target_definition(contract)
     found = tx.reflect(contract.table)
     if found is None:
         _create(tx, wanted)
         return
+    if contract.drift == "evolve" and compare(wanted, found):
+        tx.create_table(wanted, evolve=True)
+        found = tx.reflect(contract.table) or found
     differences = compare(wanted, found)
     if differences:
         raise TargetMismatch(
@@ -81,7 +85,7 @@ def compare(wanted: TableDefinition, found: TableDefinition) -> list[str]:
         there = found.column(column.name)
         if there is None:
             differences.append(f"column {column.name!r} ({column.type}) is missing{_remedy(column)}")
-        elif not _holds(there.type, column.type):
+        elif not holds(there.type, column.type):
             differences.append(f"column {column.name!r} is {there.type}, the contract says {column.type}")
         elif column.nullable and not there.nullable:
             differences.append(f"column {column.name!r} is NOT NULL, the contract says nullable")
@@ -102,21 +106,3 @@ def _remedy(column: ColumnDefinition) -> str:
 
 def _names(definition: TableDefinition) -> str:
     return ", ".join(definition.primary_key) or "none"
-
-
-def _holds(there: ColumnType, wanted: ColumnType) -> bool:
-    """Can a column of type `there` hold every value of `wanted` unaltered?"""
-    if there.kind is not wanted.kind:
-        return (wanted.kind, there.kind) in _WIDER
-    match wanted.kind:
-        case Kind.STRING:
-            return there.length is None or (wanted.length is not None and there.length >= wanted.length)
-        case Kind.DECIMAL:
-            if there.precision is None or there.scale is None:
-                return True
-            whole = (wanted.precision or 0) - (wanted.scale or 0)
-            return there.scale >= (wanted.scale or 0) and there.precision - there.scale >= whole
-        case Kind.TIMESTAMP:
-            return bool(there.zone) == bool(wanted.zone or "%z" in (wanted.format or ""))
-        case _:
-            return True

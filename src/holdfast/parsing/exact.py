@@ -16,6 +16,7 @@ from holdfast.domain.origin import ROW_COLUMN
 from holdfast.domain.reject import Reason, Reject
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.header import Layout
+from holdfast.parsing.headings import is_heading
 from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 from holdfast.parsing.parsed import ParsedChunk, arrow_type
 from holdfast.parsing.records import Flaw, Kind
@@ -163,8 +164,11 @@ def _in_bytes(tokenizer: Tokenizer, size: int, width: int) -> Iterator[tuple[int
 def _read(
     raw: bytes, flaw: Flaw, layout: Layout, fmt: CsvFormat, digits_max: int | None
 ) -> tuple[list[Any], tuple[Reason, ...]]:
+    record = without_line_end(raw, layout.newline, layout.encoding)
+    if is_heading(record, layout.heading, layout.encoding):
+        flaw = Flaw.HEADER
     try:
-        text = without_line_end(raw, layout.newline, layout.encoding).decode(layout.encoding)
+        text = record.decode(layout.encoding)
     except UnicodeDecodeError:
         flaw = max(flaw, Flaw.ENCODING)
     if flaw:

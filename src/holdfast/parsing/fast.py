@@ -22,6 +22,7 @@ from holdfast.parsing.boundaries import Ints, Quotes, count_of
 from holdfast.parsing.columns import Reasons, absent_column, may_want_words, read_column, wants_words
 from holdfast.parsing.exact import parse_part_exact
 from holdfast.parsing.header import Layout
+from holdfast.parsing.headings import heading_places, mark_headings
 from holdfast.parsing.lines import width_of
 from holdfast.parsing.parsed import ParsedChunk, joined
 from holdfast.parsing.records import Flaw, Kind, Records, is_tidy, scan, settled
@@ -94,17 +95,23 @@ class _PartParser:
 
     def parse(self, data: bytes, quotes: Quotes, place: Place) -> ParsedChunk:
         layout, records = self.layout, None
-        if not is_tidy(quotes, layout.newline, layout.encoding):
-            records = scan(data, quotes.fmt, layout.newline, layout.encoding, quotes)
+        headings = heading_places(data, layout.heading, layout.newline, layout.encoding)
+        if headings or not is_tidy(quotes, layout.newline, layout.encoding):
+            records = self._records(data, quotes, headings)
         fields = self._fields(data if records is None else _body(data, records, layout.encoding))
         columns, reasons = _read_columns(fields, layout, self.digits_max) if fields else ([], {})
         if fields and records is None and not reasons and not fields.ragged:
             return ParsedChunk(_table(columns, layout, np.arange(place.row, place.row + fields.rows)), [])
-        records = records or scan(data, quotes.fmt, layout.newline, layout.encoding, quotes)
+        records = records or self._records(data, quotes, headings)
         if fields is None or fields.records != records.data_count:
             return parse_part_exact(data, quotes.text, layout, self.contract, place, self.digits_max)
         rejecter = Rejecter(data, quotes.text, layout.newline, layout.encoding, place)
         return _assemble(columns, reasons, fields, records, layout, rejecter)
+
+    def _records(self, data: bytes, quotes: Quotes, headings: list[int]) -> Records:
+        records = scan(data, quotes.fmt, self.layout.newline, self.layout.encoding, quotes)
+        mark_headings(records, headings)
+        return records
 
     def _fields(self, body: bytes) -> _Fields | None:
         """The fields of well-formed records; None where pyarrow cannot be trusted with them."""

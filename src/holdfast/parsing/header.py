@@ -30,12 +30,16 @@ ADVICE_PAIRS_MAX = 10_000  # comparing every missing column with every spare fie
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the top of a file says. `encoding` is resolved: utf-16 is -le or -be. `data_start` in bytes."""
+    """What the top of a file says. `encoding` is resolved: utf-16 is -le or -be. `data_start` in bytes.
+
+    `heading` is the header as it stands there, without its line end; empty where there is none.
+    """
 
     names: tuple[str, ...]
     data_start: int
     newline: str
     encoding: str
+    heading: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Layout:
     fields: int
     newline: str
     encoding: str
+    heading: bytes = b""
 
 
 def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the file") -> Header:
@@ -73,7 +78,8 @@ def read_header(head: bytes, fmt: CsvFormat, at_eof: bool, file_name: str = "the
     record_start, record_end = _first_record(head, start, fmt, newline, encoding, at_eof, file_name)
     names = _names(head[record_start:record_end], fmt, newline, encoding)
     if fmt.header:
-        return Header(names, record_end, newline, encoding)
+        heading = without_line_end(head[record_start:record_end], newline, encoding)
+        return Header(names, record_end, newline, encoding, heading)
     return Header(tuple(f"column_{number + 1}" for number in range(len(names))), start, newline, encoding)
 
 
@@ -155,29 +161,47 @@ def _names(record: bytes, fmt: CsvFormat, newline: str, encoding: str) -> tuple[
 def bind(contract: Contract, header: Header, file_name: str) -> Layout:
     """Find each column's field. Raises DriftRefused that lists every difference, ContractError for unsound rules."""
     readers = [ValueReader(column) for column in contract.columns]
-    keys = [header_key(name) for name in header.names]
+    places, problems = _placed(contract, header.names)
+    if problems:
+        raise refused(contract, header.names, file_name, problems)
+    bound = tuple(map(BoundColumn, contract.columns, readers, places))
+    return Layout(bound, len(header.names), header.newline, header.encoding, header.heading)
+
+
+def misfits(contract: Contract, names: tuple[str, ...]) -> list[str]:
+    """Why a file with these fields cannot be read by the contract, in sentences; empty: it can."""
+    return _placed(contract, names)[1]
+
+
+def _placed(contract: Contract, names: tuple[str, ...]) -> tuple[list[int | None], list[str]]:
+    keys = [header_key(name) for name in names]
     places_of: dict[str, list[int]] = {}
     for number, key in enumerate(keys):
         places_of.setdefault(key, []).append(number)
     places: list[int | None] = []
     problems: list[str] = []
     for column in contract.columns:
-        place, found = _find(column, header.names, places_of)
+        place, found = _find(column, names, places_of)
         problems += found
         places.append(place)
-    problems += _claimed_twice(contract, header, places)
+    problems += _claimed_twice(contract, names, places)
     taken = set(places)
     spare = [place for place in range(len(keys)) if place not in taken]
     missing = [c for c, place in zip(contract.columns, places, strict=True) if place is None]
-    problems += _missing(missing, [header.names[place] for place in spare])
+    problems += _missing(missing, [names[place] for place in spare])
     answered = {header_key(name) for column in contract.columns for name in column.header_names}
     if contract.drift == "freeze":
-        unknown = [header.names[place] for place in spare if keys[place] not in answered]
+        unknown = [names[place] for place in spare if keys[place] not in answered]
         problems += [f"field {name!r} is not in the contract" for name in unknown]
-    if problems:
-        raise _drift(contract, header, file_name, problems)
-    bound = tuple(map(BoundColumn, contract.columns, readers, places))
-    return Layout(bound, len(header.names), header.newline, header.encoding)
+    return places, problems
+
+
+def field_places(contract: Contract, names: tuple[str, ...]) -> dict[str, int | None]:
+    """Which field answers to each column, by name alone; None: none does."""
+    places_of: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        places_of.setdefault(header_key(name), []).append(number)
+    return {column.name: _find(column, names, places_of)[0] for column in contract.columns}
 
 
 def _find(column: Column, names: tuple[str, ...], places_of: dict[str, list[int]]) -> tuple[int | None, list[str]]:
@@ -197,12 +221,12 @@ def _find(column: Column, names: tuple[str, ...], places_of: dict[str, list[int]
     return None, []
 
 
-def _claimed_twice(contract: Contract, header: Header, places: list[int | None]) -> list[str]:
+def _claimed_twice(contract: Contract, names: tuple[str, ...], places: list[int | None]) -> list[str]:
     counts = Counter(place for place in places if place is not None)
     problems = []
     for place in (p for p, count in counts.items() if count > 1):
         claimants = [repr(c.name) for c, at in zip(contract.columns, places, strict=True) if at == place]
-        problems.append(f"field {header.names[place]!r} is claimed by columns {' and '.join(claimants)}")
+        problems.append(f"field {names[place]!r} is claimed by columns {' and '.join(claimants)}")
     return problems
 
 
@@ -220,10 +244,11 @@ def _missing(columns: list[Column], spare: list[str]) -> list[str]:
     return problems
 
 
-def _drift(contract: Contract, header: Header, file_name: str, problems: list[str]) -> DriftRefused:
+def refused(contract: Contract, names: tuple[str, ...], file_name: str, problems: list[str]) -> DriftRefused:
+    """The error that names every difference."""
     hint = 'change the contract (from, nullable, default), or set drift = "discard_column" to ignore extra fields'
-    if len(header.names) == 1 and len(contract.columns) > 1:
-        counts = {mark: header.names[0].count(mark) for mark in _DELIMITERS if mark != contract.format.delimiter}
+    if len(names) == 1 and len(contract.columns) > 1:
+        counts = {mark: names[0].count(mark) for mark in _DELIMITERS if mark != contract.format.delimiter}
         likely = max(counts, key=lambda mark: counts[mark])
         if counts[likely]:
             written = "\\t" if likely == "\t" else likely

@@ -28,7 +28,7 @@ def contract_toml(
     if data.get("format"):
         lines += ["", "[format]", *(f"{key} = {_value(value)}" for key, value in data["format"].items())]
     for column in contract.columns:
-        lines += ["", "[[columns]]", *_column(column)]
+        lines += ["", "[[columns]]", *column_lines(column)]
         lines += [part for note in (notes or {}).get(column.name, ()) for part in _comment(note)]
         lines += [f"# {_on_one_line(offer)}" for offer in (offers or {}).get(column.name, ())]
     for index in data.get("indexes", []):
@@ -36,7 +36,8 @@ def contract_toml(
     return "\n".join(lines).strip("\n") + "\n"
 
 
-def _column(column: Column) -> list[str]:
+def column_lines(column: Column) -> list[str]:
+    """A column's keys as a contract has them, without the heading."""
     data = column.model_dump(by_alias=True, exclude_defaults=True)
     sources = data.get("from")
     if sources and len(sources) == 1:

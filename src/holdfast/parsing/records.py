@@ -35,6 +35,7 @@ class Flaw(IntEnum):
     NUL = 3
     RECORD_SIZE = 4
     QUOTE = 5
+    HEADER = 6
 
     @property
     def code(self) -> str:

@@ -76,7 +76,11 @@ class Transaction(Protocol):
         """Append an Arrow table by the engine's bulk path (columns matched by name); returns how many."""
         ...
 
-    def create_table(self, definition: TableDefinition) -> None: ...
+    def create_table(self, definition: TableDefinition, *, evolve: bool = False) -> None:
+        """Create the table if there is none. `evolve`: add to one that is there what it lacks of nullable columns,
+        and widen its types where the engine can.
+        """
+        ...
 
     def reflect(self, table: str) -> TableDefinition | None:
         """The table as it is, or None where there is none."""

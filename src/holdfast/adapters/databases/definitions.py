@@ -10,7 +10,7 @@ from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.identifiers import index_name, quote, quote_table
 from holdfast.domain.errors import ContractError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
-from holdfast.domain.types import ColumnType, Kind
+from holdfast.domain.types import ColumnType, Kind, holds
 
 _RANGED = {Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIMESTAMP}
 
@@ -27,6 +27,18 @@ def create_statements(definition: TableDefinition, engine: Engine) -> list[str]:
         name = quote(index_name(definition.name, index.columns, unique=index.unique))
         unique = "UNIQUE " if index.unique else ""
         statements.append(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({_names(index.columns)})")
+    return statements
+
+
+def alter_statements(wanted: TableDefinition, found: TableDefinition, engine: Engine) -> list[str]:
+    """What makes a table that is there hold what is wanted: nullable columns it lacks, and wider types."""
+    table, statements = quote_table(wanted.name), []
+    for column in wanted.columns:
+        there = found.column(column.name)
+        if there is None and column.nullable:
+            statements.append(f"ALTER TABLE {table} ADD COLUMN {_column(column, engine)}")
+        elif there and not holds(there.type, column.type) and holds(column.type, there.type):
+            statements += engine.widen(table, column)
     return statements
 
 

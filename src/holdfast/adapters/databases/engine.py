@@ -95,6 +95,10 @@ class Engine(Protocol):
         """Rules that the type's name alone does not enforce on this engine."""
         ...
 
+    def widen(self, table: str, column: ColumnDefinition, /) -> list[str]:
+        """DDL that gives a (quoted) table's column this wider type; empty: the engine cannot."""
+        ...
+
     def one_of(self, column: str, values: list[str], /) -> str:
         """The rule that a (quoted) column holds one of these literals, in its quickest form."""
         ...

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
+from holdfast.adapters.databases.identifiers import quote
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
@@ -139,6 +140,9 @@ class PostgresEngine:
     def column_checks(self, _column: ColumnDefinition, /) -> list[str]:
         """The types enforce their measures."""
         return []
+
+    def widen(self, table: str, column: ColumnDefinition, /) -> list[str]:
+        return [f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {self.column_type(column.type)}"]
 
     def one_of(self, column: str, values: list[str]) -> str:
         return f"{column} IN ({', '.join(values)})"

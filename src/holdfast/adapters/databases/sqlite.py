@@ -151,6 +151,10 @@ class SqliteEngine:
             return [f"{name} IN (0, 1)"]
         return []
 
+    def widen(self, _table: str, _column: ColumnDefinition, /) -> list[str]:
+        """SQLite alters no column's type: the table would have to be made anew."""
+        return []
+
     def one_of(self, column: str, values: list[str]) -> str:
         """Not IN: SQLite makes a lookup table of its values anew in every statement, also for one row."""
         return " OR ".join(f"{column} = {value}" for value in values)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from holdfast.adapters.databases.definitions import create_statements
+from holdfast.adapters.databases.definitions import alter_statements, create_statements
 from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
 from holdfast.adapters.databases.identifiers import quote, quote_table
@@ -71,10 +71,13 @@ class SqlTransaction:
         with self._doing(f"copy into {table!r}"):
             return self._engine.copy_in(self._connection, table, rows) if rows.num_rows else 0
 
-    def create_table(self, definition: TableDefinition) -> None:
+    def create_table(self, definition: TableDefinition, *, evolve: bool = False) -> None:
         with self._doing(f"create table {definition.name!r}"):
             self._engine.lock_creation(self._connection, definition.name)
-            for statement in create_statements(definition, self._engine):
+            statements = create_statements(definition, self._engine)
+            if evolve and (found := self.reflect(definition.name)):
+                statements = alter_statements(definition, found, self._engine)
+            for statement in statements:
                 self._run(sa.text(escape_quoted(statement)), {})
 
     def reflect(self, table: str) -> TableDefinition | None:

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
-from holdfast.interfaces.cli import contract, db, fx, ledger, load, output, project, rejects
+from holdfast.interfaces.cli import contract, db, drift, fx, ledger, load, output, project, rejects
 from holdfast.observe import log
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (contract.commands, "contract"),
     (load.commands, None),
     (ledger.commands, None),
+    (drift.commands, None),
     (rejects.commands, "rejects"),
     (fx.commands, "fx"),
     (db.commands, "db"),

@@ -1,0 +1,135 @@
+"""A header in the middle of a file: exports that were put one behind the other.
+
+The file's own header again is no row: it is rejected (E_HEADER). Another header means that the rows after it have
+their values in other places: the file is refused before any of them is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.domain.contract import Contract, CsvFormat, header_key
+from holdfast.parsing.fields import split_fields, without_line_end
+from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
+from holdfast.parsing.records import Flaw, Kind, Records, scan
+
+_KNOWN_SHARE = 0.5  # of a record's fields that are names of columns: then it is a header
+
+
+def heading_places(data: bytes, heading: bytes, newline: str, encoding: str) -> list[int]:
+    """Where lines of `data`, which begins with one, repeat the file's header (given without its line end)."""
+    if not heading:
+        return []
+    mark = line_end_of(newline).decode().encode(encoding)
+    ends = (mark, "\r\n".encode(encoding))
+    return [
+        place
+        for line in dict.fromkeys((heading, byte_order_mark(encoding) + heading))
+        for place in _line_starts(data, line, mark)
+        if place + len(line) == len(data) or data.startswith(ends, place + len(line))
+    ]
+
+
+def _line_starts(data: bytes, beginning: bytes, mark: bytes) -> Iterator[int]:
+    """Where a line begins with `beginning`."""
+    if data.startswith(beginning):
+        yield 0
+    at = data.find(mark + beginning)
+    while at >= 0:
+        if at % len(mark) == 0:
+            yield at + len(mark)
+        at = data.find(mark + beginning, at + 1)
+
+
+def mark_headings(records: Records, places: list[int]) -> None:
+    """Mark the records that begin at these places as bad, in place. Others are lines within a quoted field."""
+    for place in places:
+        record = int(records.start.searchsorted(place))
+        if record < len(records) and records.start[record] == place:
+            records.flaw[record], records.kind[record] = Flaw.HEADER, Kind.BAD
+
+
+def is_heading(raw: bytes, heading: bytes, encoding: str) -> bool:
+    """Is this record the file's header again, perhaps with a mark of byte order before it?"""
+    return bool(heading) and (raw == heading or raw == byte_order_mark(encoding) + heading)
+
+
+def byte_order_mark(encoding: str) -> bytes:
+    return b"" if encoding == "latin-1" else "\ufeff".encode(encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherHeading:
+    """A header that is not the file's, `offset` bytes into the data that were looked at."""
+
+    offset: int
+    fields: tuple[str, ...]
+
+
+class HeadingFinder:
+    """Looks for headers other than the file's own. Made once a file; asked for every chunk of it."""
+
+    def __init__(self, contract: Contract, names: tuple[str, ...], newline: str, encoding: str) -> None:
+        fmt: CsvFormat = contract.format
+        self._format, self._newline, self._encoding, self._names = fmt, newline, encoding, names
+        written = {name for column in contract.columns for name in column.header_names} | set(names)
+        self._known = {header_key(name) for name in written if name.strip()}
+        forms = {form for name in written if name.strip() for form in (name, name.lower(), name.upper(), name.title())}
+        self._firsts = np.zeros(256, np.bool_)
+        mark = bytes(narrow(byte_order_mark(encoding), encoding))
+        for start in (*map(self._narrow, (*forms, fmt.quote)), mark):
+            if start:
+                self._firsts[start[0]] = True
+        names_written = b"|".join(re.escape(self._narrow(form)) for form in sorted(forms, key=len, reverse=True))
+        quote = re.escape(self._narrow(fmt.quote))
+        optional = quote + b"?" if quote else b""
+        body = b"(?:" + mark + b")?" + optional + b"(?:" + names_written + b")" + optional
+        self._first = re.compile(body + re.escape(self._narrow(fmt.delimiter)))
+        self._later = re.compile(re.escape(line_end_of(newline)) + self._first.pattern)
+
+    def _narrow(self, text: str) -> bytes:
+        return bytes(narrow(text.encode(self._encoding, "replace"), self._encoding))
+
+    def find(self, data: Text | memoryview, start: int) -> OtherHeading | None:
+        """The first one in a chunk's bytes from `start`, where a record begins."""
+        if len(self._known) < 2:
+            return None
+        width = width_of(self._encoding)
+        places = self._places(narrow(data[start:], self._encoding))
+        if not places:
+            return None
+        begins = set(scan(bytes(data[start:]), self._format, self._newline, self._encoding).start.tolist())
+        for place in (place * width for place in places):
+            fields = self._fields(data, start + place) if place in begins else ()
+            if self._is_other(fields):
+                return OtherHeading(start + place, fields)
+        return None
+
+    def _places(self, text: Text | memoryview) -> list[int]:
+        """Where lines begin with the name of a column and a delimiter. Most files' rows begin with something else."""
+        found = [0] if self._first.match(text) else []
+        bytes_ = np.frombuffer(text, np.uint8)
+        lines = np.flatnonzero(bytes_[:-1] == line_end_of(self._newline)[0]) + 1
+        if self._firsts[bytes_[lines]].any():
+            found += [match.start() + 1 for match in self._later.finditer(text)]
+        return found
+
+    def _fields(self, data: Text | memoryview, place: int) -> tuple[str, ...]:
+        mark = line_end_of(self._newline).decode().encode(self._encoding)
+        rest = bytes(data[place : place + self._format.max_record_bytes])
+        line = rest[: end + len(mark)] if (end := rest.find(mark)) >= 0 else rest
+        text = without_line_end(line, self._newline, self._encoding).decode(self._encoding, "replace")
+        try:
+            return tuple(split_fields(text.removeprefix("\ufeff"), self._format))
+        except ValueError:  # a quote that goes on beyond the line: no header looks like that
+            return ()
+
+    def _is_other(self, fields: tuple[str, ...]) -> bool:
+        if fields == self._names or len(fields) < 2:
+            return False
+        known = {key for name in fields if (key := header_key(name)) in self._known}
+        return len(known) >= 2 and len(known) >= _KNOWN_SHARE * len(fields)
