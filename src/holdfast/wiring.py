@@ -21,6 +21,7 @@ from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, Interrupted, SourceError, WorkerFailed
 from holdfast.engine import loading
 from holdfast.engine.claims import Claimant
+from holdfast.engine.drifting import remembered, sentences
 from holdfast.engine.heartbeat import Heartbeat
 from holdfast.engine.loading import LoadReport
 from holdfast.engine.migrate import upgrade
@@ -152,6 +153,7 @@ class Project:
                 lambda: self._report(contract, run.id, files_known=prepared.files_known, load_number=first_load),
                 "counting",
             )
+            report.warnings.extend(sentences(prepared.plan.noted))
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
     def work(self, datasets: list[str]) -> list[LoadResult]:
@@ -171,6 +173,8 @@ class Project:
         """Load rejects again: from a mended export, or as they are (after the contract was mended)."""
         from holdfast.engine import replay as replaying
 
+        with self.database.reading() as tx:
+            contract = remembered(tx, contract)
         with recorded_run(self.database, contract.name, "replay") as run:
             if mended is None:
                 records = replaying.raw_as_mended(self.database, contract)

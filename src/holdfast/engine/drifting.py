@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from holdfast.domain.contract import Column, Contract, header_key
+from holdfast.domain.errors import DriftRefused
 from holdfast.domain.origin import RESERVED_PREFIX
 from holdfast.domain.types import ColumnType, Kind, holds
 from holdfast.engine.run_id import new_run_id
@@ -49,9 +51,9 @@ class Settled:
     noted: list[Noted]
 
 
-def settle(contract: Contract, uri: str, delivery: Delivery) -> Settled:
+def settle(contract: Contract, uri: str, delivery: Delivery, *, can_widen: bool = True) -> Settled:
     """The contract this delivery is loaded by. Raises DriftRefused, with what was `noted`."""
-    settler = _Settler(contract, uri, delivery)
+    settler = _Settler(contract, uri, delivery, can_widen)
     for finding in differences(contract, delivery):
         settler.take(finding)
     problems = misfits(settler.contract, delivery.names)
@@ -83,9 +85,10 @@ def _advice(noted: Sequence[Noted]) -> str:
 class _Settler:
     """Goes through the differences of one file, renames first, and changes the contract where the policy says so."""
 
-    def __init__(self, contract: Contract, uri: str, delivery: Delivery) -> None:
+    def __init__(self, contract: Contract, uri: str, delivery: Delivery, can_widen: bool) -> None:
         self.contract = contract
         self.noted: list[Noted] = []
+        self._can_widen = can_widen
         self._uri = uri
         self._delivery = delivery
         self._explained: set[str] = set()  # columns and fields that an applied rename brings together
@@ -135,13 +138,43 @@ class _Settler:
             self._apply(replace(finding, column=rule.name, type=rule.type), rule)
 
     def _widened(self, finding: Finding) -> None:
-        if self.contract.drift == "evolve":
+        if self.contract.drift == "evolve" and self._can_widen:
             column = self.contract.column(finding.column)
             self._apply(finding, column.model_copy(update={"type": finding.type}))
             return
         values = self._delivery.sample.get(self._delivery.names.index(finding.field), ())
         is_new_type = finding.share > UNREADABLE_SHARE and len(values) >= SAMPLE_VALUES_MIN
         self._note(finding, Action.REFUSED if is_new_type else Action.RECORDED)
+
+
+SAMPLED_FILES_MAX = 100
+
+
+class Drift:
+    """The deliveries of one plan, one after the other: each is settled by the contract that the ones before left."""
+
+    def __init__(self, contract: Contract, *, can_widen: bool = True) -> None:
+        self.contract = contract
+        self.noted: list[Noted] = []
+        self._can_widen = can_widen
+        self._names: set[tuple[str, ...]] = set()
+        self._sampled = 0
+
+    def wants_sample(self, names: tuple[str, ...]) -> bool:
+        """Shall values be looked at? Of thousands of small files not all, but of every one with other fields."""
+        return self._sampled < SAMPLED_FILES_MAX or names not in self._names
+
+    def take(self, uri: str, delivery: Delivery) -> None:
+        """Raises DriftRefused."""
+        self._names.add(delivery.names)
+        self._sampled += bool(delivery.sample)
+        try:
+            settled = settle(self.contract, uri, delivery, can_widen=self._can_widen)
+        except DriftRefused as error:
+            error.noted = [*self.noted, *error.noted]
+            raise
+        self.contract = settled.contract
+        self.noted += settled.noted
 
 
 def new_column(contract: Contract, field: str, texts: Sequence[str | None]) -> Column:
@@ -226,24 +259,36 @@ def record(tx: Transaction, dataset: str, run_id: str, noted: Sequence[Noted]) -
     """Write down what was found and done, each once."""
     for number, note in enumerate(noted):
         finding = note.finding
+        told: dict[str, Any] = {
+            "dataset": dataset,
+            "uri": note.uri,
+            "kind": str(finding.kind),
+            "column_name": finding.column,
+            "field": finding.field,
+            "action": str(note.action),
+        }
+        if tx.run("drift_told", **told).rows[0]["told"]:
+            continue
         tx.run(
             "drift_add",
+            **told,
             id=f"{new_run_id()}-{number:04d}",
-            dataset=dataset,
             run_id=run_id,
-            uri=note.uri,
-            kind=str(finding.kind),
-            column_name=finding.column,
-            field=finding.field,
             detail=finding.detail,
             confidence=f"{finding.confidence:.3f}",
-            action=str(note.action),
             rule=note.rule.model_dump_json(by_alias=True) if note.rule else None,
         )
 
 
-def contract_lines(noted: Sequence[Noted]) -> list[str]:
-    """What to add to the contract so that it says what was applied."""
+def sentences(noted: Sequence[Noted]) -> list[str]:
+    """What a person should know or do about it; harmless differences are left to the history."""
     from holdfast.parsing.infer_toml import column_lines
 
-    return [line for note in noted if note.rule for line in ["[[columns]]", *column_lines(note.rule)]]
+    told = []
+    for note in noted:
+        if note.rule:
+            lines = "; ".join(column_lines(note.rule))
+            told.append(f"{note.uri}: {note.finding.detail}; loaded so. To make it the contract's own: {lines}")
+        elif note.action is Action.PROPOSED:
+            told.append(f"{note.uri}: {note.finding.detail}; not applied. {_advice([note])}".rstrip())
+    return told

@@ -38,6 +38,7 @@ class FileLayout:
     data_end: int
     form: str = "csv"
     compression: str = ""
+    heading: str = ""  # the header's own text, which is no row where it stands again
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

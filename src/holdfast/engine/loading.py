@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from holdfast.domain.contract import Contract
 from holdfast.domain.counts import RowCounts
-from holdfast.domain.errors import ChunkFailed, HoldfastError, RejectBudgetExceeded
+from holdfast.domain.errors import ChunkFailed, DriftRefused, HoldfastError, RejectBudgetExceeded
 from holdfast.domain.page import WARNINGS_PATTERN, warnings_of
+from holdfast.engine.drifting import record
 from holdfast.engine.extraction import plan_extraction
 from holdfast.engine.ledger import counts_of, unfinished_loads
 from holdfast.engine.merge import merge_shape
@@ -73,7 +74,12 @@ def prepare(
 ) -> Prepared:
     """Plan and register. A planner that was overtaken by another one plans again; what the other did is known then."""
     while True:
-        planned = plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
+        try:
+            planned = plan(database, source, contract, patterns, landing_rows_min=landing_rows_min)
+        except DriftRefused as error:
+            with database.transaction() as tx:
+                record(tx, contract.name, run_id, error.noted)
+            raise
         registered = register(database, planned, run_id=run_id, max_rejects=max_rejects)
         if not registered.stale:
             return Prepared(planned, registered)

@@ -6,12 +6,14 @@ name order, so two planners agree. A plan made on a ledger that has moved on sin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from holdfast.domain.chunk import ChunkState, FileStamp
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import SourceChanged, SourceError
 from holdfast.engine.choosing import Choice
+from holdfast.engine.drifting import Drift, Noted, remembered
 from holdfast.engine.forms import form_named, form_of
 from holdfast.engine.ledger import (
     ChunkRow,
@@ -73,6 +75,7 @@ class Plan:
     files: list[PlannedFile]
     seen: tuple[tuple[int, str], ...]
     lands: bool = False
+    noted: Sequence[Noted] = ()  # how the new files differ from the contract given, and what is done about it
 
     @property
     def kind(self) -> LoadKind:
@@ -115,10 +118,12 @@ def make_plan(
     with database.reading() as tx:
         exists = bool(tx.run("ledger_exists").rows[0]["found"])
         current = current_files(tx, contract.name) if exists else []
+        drift = Drift(remembered(tx, contract), can_widen=database.traits.can_widen)
     identified = identify(source, contract.format, source.list(patterns), current)
     seen = tuple((file.number, file.content_hash) for file in current)
     if contract.write_disposition == "replace":
-        return Plan(contract, _plan_replace(source, contract, identified, current), seen)
+        files_replacing = _plan_replace(source, drift, identified, current)
+        return Plan(drift.contract, files_replacing, seen, noted=drift.noted)
     sizes = {file.size_bytes for file in current}
     # a file of a size never seen cannot be known: it is hashed while it is cut, and need not be read twice
     hashed = {
@@ -139,7 +144,7 @@ def make_plan(
         if known:
             planned = _copy(PlannedFile(stamp, digest, known=known), older, older_chunks)
         else:
-            planned = _plan_new(source, contract, stamp, older, older_chunks)
+            planned = _plan_new(source, drift, stamp, older, older_chunks)
         first = files.setdefault(planned.content_hash, planned)
         if first is not planned and planned.known is None:
             copy = PlannedFile(stamp, planned.content_hash, same_as=first.stamp.uri)
@@ -148,7 +153,7 @@ def make_plan(
         planned_files.append(planned)
     traits = database.traits
     rows_min = traits.landing_rows_min if landing_rows_min is None else landing_rows_min
-    return _with_way(database, source, Plan(contract, planned_files, seen), rows_min)
+    return _with_way(database, source, Plan(drift.contract, planned_files, seen, noted=drift.noted), rows_min)
 
 
 def _with_way(database: Database, source: Source, plan: Plan, rows_min: int) -> Plan:
@@ -170,7 +175,7 @@ def _chunks(database: Database, dataset: str, file_number: int) -> list[ChunkRow
 
 
 def _plan_replace(
-    source: Source, contract: Contract, identified: list[Identified], current: list[FileVersion]
+    source: Source, drift: Drift, identified: list[Identified], current: list[FileVersion]
 ) -> list[PlannedFile]:
     """A replace load takes all files or none: the table holds what the files hold now."""
     first: dict[str, FileStamp] = {}
@@ -181,7 +186,7 @@ def _plan_replace(
     if list(first) == [file.content_hash for file in current]:
         files = zip(first.items(), current, strict=True)
         return [PlannedFile(stamp, digest, known=file) for (digest, stamp), file in files] + copies
-    return [_plan_new(source, contract, stamp, None, []) for stamp in first.values()] + copies
+    return [_plan_new(source, drift, stamp, None, []) for stamp in first.values()] + copies
 
 
 def _hash(source: Source, stamp: FileStamp) -> str:
@@ -209,11 +214,14 @@ def _refuse_unwanted_change(contract: Contract, planned: PlannedFile) -> None:
 
 
 def _plan_new(
-    source: Source, contract: Contract, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
+    source: Source, drift: Drift, stamp: FileStamp, older: FileVersion | None, older_chunks: list[ChunkRow]
 ) -> PlannedFile:
     with opened(source, stamp.uri, stamp.compression) as handle:
-        form = form_named(form_of(contract, stamp.uri))
-        layout = replace(form.layout(handle, stamp, contract), compression=stamp.compression)
+        form = form_named(form_of(drift.contract, stamp.uri))
+        layout = replace(form.layout(handle, stamp, drift.contract), compression=stamp.compression)
+        wanted = drift.wants_sample(layout.names)
+        drift.take(stamp.uri, form.delivery(handle, stamp, layout, drift.contract, sampled=wanted))
+        contract = drift.contract
         same_form = older is not None and _same_form(older.layout, layout)
         keepable = [c for c in older_chunks if c.state is not ChunkState.LANDED] if same_form else []
         cut = form.cut(handle, stamp, layout, contract, keepable)
@@ -233,5 +241,5 @@ def _refuse_change_meanwhile(source: Source, stamp: FileStamp) -> None:
 
 
 def _same_form(old: FileLayout, new: FileLayout) -> bool:
-    """Do both say the same of everything but the data's end, and how it was packed?"""
-    return replace(old, data_end=new.data_end, compression=new.compression) == new
+    """Do both say the same of everything but the data's end, how it was packed, and how the header is spelled?"""
+    return replace(old, data_end=new.data_end, compression=new.compression, heading=new.heading) == new

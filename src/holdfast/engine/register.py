@@ -12,6 +12,7 @@ from typing import Any
 from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, parse_budget
 from holdfast.domain.origin import origin_range
+from holdfast.engine.drifting import record
 from holdfast.engine.extraction import refuse_share, reserve_numbers, source_of
 from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_shape, landing_table
@@ -61,6 +62,7 @@ def register(database: Database, plan: Plan, *, run_id: str, max_rejects: str | 
             _add_files(tx, lock, load, plan.to_register)
             if plan.kind is LoadKind.REPLACE:
                 _replace_older_files(tx, contract.name, load)
+            record(tx, contract.name, run_id, plan.noted)
             lock.save(tx)
         reserve_numbers(tx, lock, contract, None if load else next((file.known for file in plan.files), None))
         _reopen(tx, contract, max_rejects, new=load)

@@ -177,7 +177,7 @@ def raw_as_mended(database: Database, contract: Contract) -> list[Mended]:
 
 def _is_readable(row: Row, contract: Contract, written: _Written) -> bool:
     """Can the record be told into fields, so that it is for the contract to say whether they fit?"""
-    if row["code"] in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE"):
+    if row["code"] in ("E_RAGGED", "E_QUOTE", "E_ENCODING", "E_NUL", "E_NEWLINE", "E_RECORD_SIZE", "E_HEADER"):
         return False
     if row["code"] not in ("E_JSON", "E_KEY", "E_UNKNOWN_KEY", "E_NESTED"):
         return True

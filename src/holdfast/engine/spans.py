@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import xxhash
 
 from holdfast.domain.chunk import PlannedChunk, Span
 from holdfast.domain.contract import CHUNK_BYTES_MAX, Contract
-from holdfast.domain.errors import ContractError, SourceChanged
+from holdfast.domain.errors import ContractError, DriftRefused, SourceChanged
+from holdfast.engine.drifting import Action, Noted
 from holdfast.engine.ledger import ChunkRow, FileLayout
 from holdfast.engine.opening import READ_BYTES
 from holdfast.engine.pinning import hash_bytes
+from holdfast.parsing.drift import Difference, Finding
 from holdfast.parsing.formats import bound, text_format
 from holdfast.ports.source import SourceHandle
+
+if TYPE_CHECKING:
+    from holdfast.parsing.headings import HeadingFinder, OtherHeading
 
 LOOKAHEAD_BYTES = 64 * 1024
 
@@ -101,10 +107,12 @@ class Cutter:
         digest, line = xxhash.xxh3_128(), 1
         chunks: list[PlannedChunk] = []
         kept: dict[int, ChunkRow] = {}
+        finder = self._heading_finder()
         for span, old in self._spans(candidates):
             data = self._window.part(span.start, span.end)
             digest.update(data)
-            lines = records.count_lines(data, self.layout.newline, self.layout.encoding)
+            written = self.layout.newline, self.layout.encoding
+            lines = records.count_lines(data, *written)
             span_hash = hash_bytes(data)
             if old:
                 if span_hash != old.span_hash:
@@ -112,10 +120,30 @@ class Cutter:
                         f"{self.uri} changed while it was planned; nothing was loaded", hint="run it again"
                     )
                 kept[len(chunks)] = old
+            elif finder and (other := finder.find(data, max(0, self.layout.data_start - span.start))):
+                raise self._refused(other, span.start, line + records.count_lines(data[: other.offset], *written))
             chunks.append(PlannedChunk(span, span_hash, line, lines))
             line += lines
             data.release()  # or the window could not be filled again
         return CutFile(digest.hexdigest(), chunks, kept)
+
+    def _heading_finder(self) -> HeadingFinder | None:
+        """Only a file that began with a header can have another one further down."""
+        from holdfast.parsing.headings import HeadingFinder
+
+        layout = self.layout
+        return HeadingFinder(self.contract, layout.names, layout.newline, layout.encoding) if layout.heading else None
+
+    def _refused(self, other: OtherHeading, start: int, line: int) -> DriftRefused:
+        shown = ", ".join(other.fields[:10])
+        finding = Finding(kind=Difference.HEADING, detail=f"line {line:,} is another header: {shown}")
+        error = DriftRefused(
+            f"{self.uri}, line {line:,} (byte {start + other.offset:,}): another header stands in the file"
+            f" ({shown}), so the rows after it have their values in other places; nothing was loaded",
+            hint="deliver the parts of the file one by one: split it before that line",
+        )
+        error.noted = [Noted(self.uri, finding, Action.REFUSED)]
+        return error
 
     def _spans(self, candidates: dict[int, ChunkRow]) -> Iterator[tuple[Span, ChunkRow | None]]:
         start = 0

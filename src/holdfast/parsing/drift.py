@@ -28,6 +28,7 @@ class Difference(StrEnum):
     REORDERED = "reordered"
     TYPE_CHANGED = "type_changed"
     WIDENED = "widened"
+    HEADING = "heading"  # another header further down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

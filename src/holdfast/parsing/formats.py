@@ -59,8 +59,14 @@ def text_format(form: str) -> TextFormat:
 
 
 def bound(
-    contract: Contract, names: Sequence[str], file_name: str, *, newline: str = "lf", encoding: str = "utf-8"
+    contract: Contract,
+    names: Sequence[str],
+    file_name: str,
+    *,
+    newline: str = "lf",
+    encoding: str = "utf-8",
+    heading: str = "",
 ) -> Layout:
     """The layout of a file whose fields have these names. Raises DriftRefused, ContractError."""
-    header = Header(names=tuple(names), data_start=0, newline=newline, encoding=encoding)
+    header = Header(tuple(names), 0, newline, encoding, heading.encode(encoding))
     return bind(contract, header, file_name)

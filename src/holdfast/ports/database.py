@@ -30,6 +30,7 @@ class Traits:
     landing_rows_min: int  # from so many rows on a first load is quicker by a landing table than chunk by chunk
     lands_in_key_order: bool  # even where rows come in the order of their key
     has_savepoints: bool = True  # a part of a transaction can be undone by itself
+    can_widen: bool = True  # can give a column a wider type
     one_process: bool = False  # one process at a time may have it open, so workers are its threads
 
 

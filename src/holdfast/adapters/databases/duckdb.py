@@ -64,7 +64,9 @@ class DuckdbEngine:
     distinct = "IS DISTINCT FROM"
     real_is_double = False
     rounds_decimals = True
-    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=False, has_savepoints=False, one_process=True)
+    traits = Traits(
+        landing_rows_min=1_000_000, lands_in_key_order=False, has_savepoints=False, can_widen=False, one_process=True
+    )
     fills: Mapping[str, str] = {
         "ops": "ops.",
         "ops_index": "ops_",
@@ -139,6 +141,10 @@ class DuckdbEngine:
         """VARCHAR(n) is any VARCHAR to DuckDB. The rule is also where the length is read back from."""
         if column.type.kind is Kind.STRING and column.type.length:
             return [f"length({quote(column.name)}) <= {column.type.length}"]
+        return []
+
+    def widen(self, _table: str, _column: ColumnDefinition, /) -> list[str]:
+        """DuckDB alters no column that has a key, a rule or an index upon it."""
         return []
 
     def one_of(self, column: str, values: list[str]) -> str:

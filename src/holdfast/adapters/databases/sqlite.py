@@ -53,7 +53,9 @@ class SqliteEngine:
     distinct = "IS NOT"
     real_is_double = True
     rounds_decimals = False
-    traits = Traits(exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False)
+    traits = Traits(
+        exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False, can_widen=False
+    )
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",

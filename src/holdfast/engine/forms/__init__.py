@@ -22,6 +22,7 @@ from holdfast.ports.source import Source, SourceHandle
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.parsing.drift import Delivery
     from holdfast.parsing.parsed import ParsedChunk
 
 
@@ -34,7 +35,13 @@ class Form(Protocol):
     rejects_are: str  # the text format that rejected rows are kept in
 
     def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
-        """How the file is written, checked against the contract. Raises SourceError, DriftRefused."""
+        """How the file is written. Raises SourceError."""
+        ...
+
+    def delivery(
+        self, handle: SourceHandle, stamp: FileStamp, layout: FileLayout, contract: Contract, *, sampled: bool
+    ) -> Delivery:
+        """The fields, and if `sampled` some values of each, to be compared with the contract before rows are loaded."""
         ...
 
     def cut(

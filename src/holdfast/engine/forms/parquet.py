@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.domain.chunk import FileStamp, PlannedChunk, Span
-from holdfast.domain.contract import Contract
+from holdfast.domain.contract import Column, Contract
 from holdfast.domain.errors import ContractError, HoldfastError, SourceChanged, SourceError
 from holdfast.domain.origin import ROWS_MAX
 from holdfast.engine.claims import Claim
@@ -17,8 +17,11 @@ from holdfast.engine.forms.parquet_file import Footer, open_pinned, open_unpinne
 from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
 from holdfast.engine.pinning import CHANGED_HINT, open_for, state
 from holdfast.engine.spans import CutFile, content_hash
+from holdfast.parsing.drift import Delivery
 from holdfast.parsing.formats import bound
+from holdfast.parsing.header import field_places
 from holdfast.parsing.parsed import ParsedChunk, joined
+from holdfast.parsing.typed import texts_of
 from holdfast.parsing.typed_rows import check_types, parse_rows
 from holdfast.ports.source import Source, SourceHandle
 
@@ -33,13 +36,29 @@ class ParquetForm:
 
     rejects_are = "jsonl"
 
-    def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
+    def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:  # noqa: ARG002
         footer = read_footer(handle, stamp.size_bytes, stamp.uri)
         schema = _schema(footer, stamp.uri)
-        columns = bound(contract, schema.names, stamp.uri)
-        check_types(contract, columns, schema.types, stamp.uri)
         rows = footer.metadata.num_rows
         return FileLayout(tuple(schema.names), "lf", "utf-8", data_start=0, data_end=rows, form="parquet")
+
+    def delivery(
+        self, handle: SourceHandle, stamp: FileStamp, layout: FileLayout, contract: Contract, *, sampled: bool
+    ) -> Delivery:
+        """With values of the fields that no column answers to; those of the others have types, which `cut` checks."""
+        answered = set(field_places(contract, layout.names).values())
+        spare = [place for place in range(len(layout.names)) if place not in answered]
+        if not sampled or not spare:
+            return Delivery(layout.names)
+        footer = read_footer(handle, stamp.size_bytes, stamp.uri)
+        span, names = Span(0, min(SAMPLE_ROWS, layout.data_end)), [layout.names[place] for place in spare]
+        try:
+            batches = list(_batches(_file(handle, stamp, footer), footer, span, names, SAMPLE_ROWS))
+        except _BROKEN:
+            return Delivery(layout.names)  # whoever loads it says what is wrong
+        text = Column(name="text", type="string", nullable=True)
+        rows = [(place, batch.column(layout.names[place])) for batch in batches for place in spare]
+        return Delivery(layout.names, {place: texts_of(values, text)[0].to_pylist() for place, values in rows})
 
     def cut(
         self,
@@ -50,6 +69,8 @@ class ParquetForm:
         older: list[ChunkRow],  # noqa: ARG002 - none is kept
     ) -> CutFile:
         footer = read_footer(handle, stamp.size_bytes, stamp.uri)
+        types = _schema(footer, stamp.uri).types
+        check_types(contract, bound(contract, layout.names, stamp.uri), types, stamp.uri)
         ends = list(_ends(footer, contract.format.chunk_bytes))
         if contract.entity:
             ends = list(_entity_ends(_file(handle, stamp, footer), footer, layout, contract, ends, stamp.uri))

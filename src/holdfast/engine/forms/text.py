@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.domain.chunk import FileStamp, PlannedChunk
-from holdfast.domain.contract import Contract
+from holdfast.domain.contract import Column, Contract
 from holdfast.engine.claims import Claim
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
 from holdfast.engine.opening import opened
 from holdfast.engine.pinning import read_pinned
 from holdfast.engine.spans import CutFile, Cutter
+from holdfast.parsing.drift import Delivery
 from holdfast.parsing.formats import TextFormat, bound, text_format
-from holdfast.parsing.header import Header, Layout, bind
+from holdfast.parsing.header import BoundColumn, Header, Layout
 from holdfast.parsing.lines import tail_bytes
+from holdfast.parsing.values import ValueReader
 from holdfast.ports.source import Source, SourceHandle
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from holdfast.parsing.parsed import ParsedChunk
 
 HEAD_BYTES = 1024 * 1024
+DELIVERY_BYTES = 64 * 1024  # of a file's beginning, whose values are compared with the contract
 SAMPLE_BYTES = 4 * 1024
 SAMPLE_BYTES_MAX = 1024 * 1024  # longer records are not looked at
 
@@ -41,7 +44,6 @@ class TextForm:
     def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
         head = handle.read(0, min(HEAD_BYTES, stamp.size_bytes))
         header = self._text.read_top(head, contract, len(head) == stamp.size_bytes, stamp.uri)
-        bind(contract, header, stamp.uri)
         return FileLayout(
             names=tuple(header.names),
             newline=header.newline,
@@ -49,7 +51,40 @@ class TextForm:
             data_start=header.data_start,
             data_end=max(header.data_start, _data_end(handle, stamp.size_bytes, contract, header)),
             form=self.rejects_are,
+            heading=header.heading.decode(header.encoding),
         )
+
+    def delivery(
+        self,
+        handle: SourceHandle,
+        stamp: FileStamp,
+        layout: FileLayout,
+        contract: Contract,
+        *,
+        sampled: bool,
+    ) -> Delivery:
+        if not sampled:
+            return Delivery(layout.names)
+        end = min(layout.data_end, layout.data_start + DELIVERY_BYTES)
+        data = handle.read(layout.data_start, end) if end > layout.data_start else b""
+        return Delivery(layout.names, self._sample(data, layout, contract, at_eof=end == layout.data_end))
+
+    def _sample(self, data: bytes, layout: FileLayout, contract: Contract, *, at_eof: bool) -> dict[int, list[str]]:
+        """Texts by field of the records in `data`, whatever the contract makes of them."""
+        from holdfast.parsing.records import find_cut
+
+        marks, at_least = self._text.marks(contract.format), len(data) if at_eof else len(data) // 2
+        size = find_cut(data, marks, layout.newline, at_least, at_eof=at_eof, encoding=layout.encoding) if data else 0
+        columns = [
+            Column(name=f"field_{place}", type="string", sources=[name], nullable=True, null_values=[])
+            for place, name in enumerate(layout.names)
+        ]
+        as_text = contract.model_copy(update={"columns": columns})
+        places = tuple(BoundColumn(column, ValueReader(column), place) for place, column in enumerate(columns))
+        fields = Layout(places, len(places), layout.newline, layout.encoding, layout.heading.encode(layout.encoding))
+        parsed = self._text.parse_chunk(data[: size or 0], fields, as_text, first_line=1, base_offset=0)
+        texts = (parsed.table.column(place).to_pylist() for place in range(len(columns)))
+        return {place: [text for text in found if text is not None] for place, found in enumerate(texts)}
 
     def cut(
         self,
@@ -112,7 +147,7 @@ class TextForm:
 
 
 def _columns(contract: Contract, layout: FileLayout, uri: str) -> Layout:
-    return bound(contract, layout.names, uri, newline=layout.newline, encoding=layout.encoding)
+    return bound(contract, layout.names, uri, newline=layout.newline, encoding=layout.encoding, heading=layout.heading)
 
 
 def _data_end(handle: SourceHandle, size_bytes: int, contract: Contract, header: Header) -> int:

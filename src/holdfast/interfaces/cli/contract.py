@@ -115,6 +115,7 @@ def _checked(project: config.Project, name: str) -> _Findings:
 
 def _look_at_source(project: config.Project, contract: Contract, findings: _Findings) -> None:
     from holdfast.adapters.sources.everywhere import Everywhere
+    from holdfast.engine.drifting import Drift, sentences
     from holdfast.engine.forms import form_named, form_of
     from holdfast.engine.opening import identify, opened
 
@@ -125,13 +126,18 @@ def _look_at_source(project: config.Project, contract: Contract, findings: _Find
         findings.warnings.append("names no source: a load must be given its files")
         return
     files = Everywhere(project.directory, project.remote)
+    drift = Drift(contract)
     try:
         stamps = [file.stamp for file in identify(files, contract.format, files.list(contract.source), [])]
         for stamp in stamps:
+            form = form_named(form_of(contract, stamp.uri))
             with opened(files, stamp.uri, stamp.compression) as handle:
-                form_named(form_of(contract, stamp.uri)).layout(handle, stamp, contract)
+                layout = form.layout(handle, stamp, contract)
+                wanted = drift.wants_sample(layout.names)
+                drift.take(stamp.uri, form.delivery(handle, stamp, layout, contract, sampled=wanted))
     finally:
         files.close()
+    findings.warnings += sentences(drift.noted)
     findings.facts.append(f"fits the header of {output.counted(len(stamps), 'file')}")
 
 

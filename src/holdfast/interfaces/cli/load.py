@@ -32,6 +32,7 @@ Grace = Annotated[
 @commands.command()
 def plan(dataset: Dataset, source: Sources = None, db: Db = None, as_json: Json = False) -> None:
     """What a load would do. Writes nothing."""
+    from holdfast.engine.drifting import sentences
     from holdfast.interfaces.config import load_project
 
     project = load_project(db)
@@ -52,6 +53,7 @@ def plan(dataset: Dataset, source: Sources = None, db: Db = None, as_json: Json 
                 "chunks": {"new": new_chunks, "waiting": waiting},
                 "rows_about": made.rows_about,
                 "ways": _ways(made),
+                "drift": sentences(made.noted),
             }
         )
         return
@@ -86,6 +88,8 @@ def _ways(made: Plan) -> list[str]:
 
 
 def _print_plan(made: Plan, files: list[dict[str, Any]], new_chunks: int, waiting: int) -> None:
+    from holdfast.engine.drifting import sentences
+
     name = made.contract.name
     todo = f"{output.counted(new_chunks, 'new chunk')}, about {output.number(made.rows_about)} rows"
     if made.contract.web:
@@ -107,6 +111,8 @@ def _print_plan(made: Plan, files: list[dict[str, Any]], new_chunks: int, waitin
         ways = " or ".join(_ways(made))
         meets = " (where a key is met twice)" if len(_ways(made)) > 1 else ""
         output.line(f"way: {ways}{meets} · visible {becomes}")
+    for sentence in sentences(made.noted):
+        output.line(f"  drift: {output.visible(sentence)}")
 
 
 @commands.command()

@@ -17,15 +17,15 @@ CREATE TABLE {ops}drift (
     seen_at {timestamp} NOT NULL
 )
 
+-- name: drift_told
+-- A difference that came before is not told again, but of every file that is refused for it.
+SELECT COUNT(*) AS told FROM {ops}drift
+WHERE dataset = :dataset AND kind = :kind AND column_name = :column_name AND field = :field AND action = :action
+  AND (uri = :uri OR action <> 'refused')
+
 -- name: drift_add
--- A difference that came before is not told again, but where a file was refused for it.
 INSERT INTO {ops}drift (id, dataset, run_id, uri, kind, column_name, field, detail, confidence, action, rule, seen_at)
-SELECT :id, :dataset, :run_id, :uri, :kind, :column_name, :field, :detail, :confidence, :action, :rule, {now}
-WHERE NOT EXISTS (
-    SELECT 1 FROM {ops}drift AS d
-    WHERE d.dataset = :dataset AND d.kind = :kind AND d.column_name = :column_name AND d.field = :field
-      AND d.action = :action AND (d.uri = :uri OR :action <> 'refused')
-)
+VALUES (:id, :dataset, :run_id, :uri, :kind, :column_name, :field, :detail, :confidence, :action, :rule, {now})
 
 -- name: drift_applied
 SELECT kind, column_name, field, rule FROM {ops}drift WHERE dataset = :dataset AND action = 'applied' ORDER BY seen_at, id
