@@ -218,10 +218,11 @@ def _plan_new(
 ) -> PlannedFile:
     with opened(source, stamp.uri, stamp.compression) as handle:
         form = form_named(form_of(drift.contract, stamp.uri))
-        layout = replace(form.layout(handle, stamp, drift.contract), compression=stamp.compression)
+        layout = form.layout(handle, stamp, drift.contract)
         wanted = drift.wants_sample(layout.names)
         drift.take(stamp.uri, form.delivery(handle, stamp, layout, drift.contract, sampled=wanted))
         contract = drift.contract
+        layout = replace(form.layout(handle, stamp, contract), compression=stamp.compression)
         same_form = older is not None and _same_form(older.layout, layout)
         keepable = [c for c in older_chunks if c.state is not ChunkState.LANDED] if same_form else []
         cut = form.cut(handle, stamp, layout, contract, keepable)

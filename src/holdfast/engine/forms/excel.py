@@ -19,6 +19,7 @@ from holdfast.ports.source import Source, SourceHandle
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.parsing.drift import Delivery
     from holdfast.parsing.parsed import ParsedChunk
 
 _TEXT = TextForm("excel")
@@ -32,6 +33,12 @@ class ExcelForm:
     def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:
         text = _text_of(handle, contract, stamp.uri)
         return _TEXT.layout(_Memory(text), replace(stamp, size_bytes=len(text)), contract)
+
+    def delivery(
+        self, handle: SourceHandle, stamp: FileStamp, layout: FileLayout, contract: Contract, *, sampled: bool
+    ) -> Delivery:
+        text = _text_of(handle, contract, stamp.uri)
+        return _TEXT.delivery(_Memory(text), stamp, layout, contract, sampled=sampled)
 
     def cut(
         self,

@@ -57,7 +57,7 @@ class TextForm:
     def delivery(
         self,
         handle: SourceHandle,
-        stamp: FileStamp,
+        stamp: FileStamp,  # noqa: ARG002
         layout: FileLayout,
         contract: Contract,
         *,
