@@ -96,6 +96,8 @@ def preload() -> None:
         importlib.import_module(name)
     package = importlib.import_module("holdfast")
     for module in pkgutil.walk_packages(package.__path__, "holdfast."):
+        if "duckdb" in module.name:
+            continue  # its extension module complains at the exit of a process whose objects were frozen
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as missing:
