@@ -190,23 +190,25 @@ _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A column, and the ways to it, in the order they are tried: a key, or steps of a path."""
+    """A column, and its names in the order they are tried: each as a key, else as a path."""
 
     column: Column
     keys: tuple[str, ...]  # as `header_key` sees them
     paths: tuple[tuple[str, tuple[Step, ...]], ...]
+    tries: tuple[tuple[str, tuple[Step, ...] | None], ...]  # a key as `header_key` sees it, and the path it may be
     takes_whole: bool
     is_json: bool
 
 
-_Way = tuple[_Wanted, str | None]
+_Way = tuple[_Wanted, str | None, tuple[tuple[Step, ...], ...]]  # the key it takes for certain, else what to try
 
 
 def _wanted(column: Column) -> _Wanted:
     names = dict.fromkeys(column.header_names)
     paths = tuple((name, steps) for name in names if (steps := steps_of(name)))
     keys = tuple(dict.fromkeys(map(header_key, names)))
-    return _Wanted(column, keys, paths, WHOLE in column.sources, column.type.kind is Kind.JSON)
+    tries = tuple((header_key(name), steps_of(name)) for name in names)
+    return _Wanted(column, keys, paths, tries, WHOLE in column.sources, column.type.kind is Kind.JSON)
 
 
 @dataclass(slots=True)
@@ -234,7 +236,11 @@ class LineReader:
         return [key for key in found if header_key(key) not in self._known] if self._refuses_unknown else []
 
     def takes_key(self, key: str) -> bool:
-        return any(header_key(key) in wanted.keys for wanted in self._columns)
+        """Is a key some column's, and not only the root of a path that the same column tries first?"""
+        return any(
+            header_key(key) in wanted.keys and not any(steps[0] == key for _, steps in wanted.paths)
+            for wanted in self._columns
+        )
 
     def paths_in(self, found: dict[str, Any]) -> list[tuple[str, str]]:
         """The paths of the contract that lead somewhere in an object, each with the key it begins at."""
@@ -249,12 +255,12 @@ class LineReader:
         found = load_object(text)
         ways = self._ways.get(tuple(found)) or self._ways_into(found)
         texts: list[str | None] = []
-        for wanted, key in ways:
+        for wanted, key, options in ways:
             value = None if key is None else found[key]
             if type(value) is str and not wanted.is_json and value.isascii() and "\0" not in value:
                 texts.append(value)
             else:
-                texts.append(self._text(wanted, key, found, text))
+                texts.append(self._text(wanted, options, found, text))
         return texts
 
     def _ways_into(self, found: dict[str, Any]) -> list[_Way]:
@@ -270,18 +276,25 @@ class LineReader:
             raise _Bad("E_UNKNOWN_KEY", f"key {unknown!r} is not in the contract")
         ways: list[_Way] = []
         for wanted in self._columns:
-            there = [keys[key] for key in wanted.keys if key in keys]
+            options: dict[tuple[Step, ...], None] = {}
+            for folded, steps in wanted.tries:
+                if folded in keys:
+                    options[(keys[folded],)] = None
+                elif steps and steps[0] in found:
+                    options[steps] = None
+            there = [option[0] for option in options if len(option) == 1]
             if len(there) > 1 and not self.lenient:
                 raise _Bad("E_KEY", f"keys {there[0]!r} and {there[1]!r} are for one column")
-            ways.append((wanted, there[0] if there else None))
+            first = next(iter(options), ())
+            ways.append((wanted, str(first[0]) if len(first) == 1 else None, tuple(options)))
         if len(self._ways) < _WAYS_MAX:
             self._ways[tuple(found)] = ways
         return ways
 
-    def _text(self, wanted: _Wanted, key: str | None, found: dict[str, Any], line: str) -> str | None:
-        if key is not None:
-            return self._of(wanted, found[key], (key,), line)
-        for _, steps in wanted.paths:
+    def _text(
+        self, wanted: _Wanted, options: tuple[tuple[Step, ...], ...], found: dict[str, Any], line: str
+    ) -> str | None:
+        for steps in options:
             value = follow(found, steps)
             if value is not MISSING:
                 return self._of(wanted, value, steps, line)

@@ -293,6 +293,23 @@ def test_jsonl_rejects_are_replayed_once_the_contract_knows_them(project: Projec
     assert rows(project, "id") == [(1,), (2,), (3,)]
 
 
+def test_a_grown_jsonl_file_keeps_its_chunks_and_an_entity_stays_in_one(project: Project, tmp_path: Path) -> None:
+    lines = [f'{{"id": {n}, "shop": {{"no": {n // 7}}}}}\n' for n in range(200)]
+    columns = {"id": "int", "shop": {"type": "int", "from": "shop.no"}}
+    of = contract(columns, format={"chunk_bytes": 300}, entity=["shop"])
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(lines[:98]))
+    load(project, of, "a.jsonl")
+    file.write_text("".join(lines))
+    [planned] = project.plan(of, ["a.jsonl"]).files
+    assert planned.cut
+    ends = [len("".join(lines[:n]).encode()) for n in range(7, 200, 7)] + [file.stat().st_size]
+    assert {chunk.span.end for chunk in planned.cut.chunks} <= set(ends)
+    assert len(planned.cut.kept) >= len(planned.cut.chunks) // 3
+    load(project, of, "a.jsonl")
+    assert sorted(rows(project, "id, shop")) == [(n, n // 7) for n in range(200)]
+
+
 def test_options_go_with_their_type() -> None:
     for form in (
         {"type": "jsonl", "delimiter": ";"},
