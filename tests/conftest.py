@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from holdfast.adapters.databases import connect
 from holdfast.ports.database import Database
+from tests.support import mysql_server
 from tests.support.postgres_databases import PostgresDatabases
 from tests.support.postgres_server import PostgresServer
 
@@ -19,7 +20,7 @@ settings.register_profile("ci", derandomize=True)  # there, a failure must be th
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "mysql")
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -64,6 +65,51 @@ def postgres_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     """An empty PostgreSQL database of this test's own."""
     with postgres_databases.one() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mysql_server_url() -> Iterator[str]:
+    """The one named by HOLDFAST_TEST_MYSQL, else a local one, else a private one. None of them: the tests fail."""
+    given = os.environ.get(mysql_server.GIVEN)
+    if given:
+        yield given
+    elif mysql_server.answers(mysql_server.LOCAL):
+        yield mysql_server.LOCAL
+    else:
+        with mysql_server.MysqlServer() as server:
+            yield server.url
+
+
+@pytest.fixture
+def mysql_url(mysql_server_url: str) -> Iterator[str]:
+    """A fresh MariaDB or MySQL database, dropped afterwards."""
+    with mysql_server.fresh_database(mysql_server_url) as url:
+        yield url
+
+
+def _left_out() -> bool:
+    """Where MariaDB can be had in no way its tests are left out, and the run says so; a run that must have it fails."""
+    return not os.environ.get("HOLDFAST_REQUIRE_BACKENDS") and not mysql_server.is_there()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _left_out():
+        out = [item for item in items if _needs_mysql(item)]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
+
+
+def _needs_mysql(item: pytest.Item) -> bool:
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    return "mysql" in given.values() or any(name.startswith("mysql_") for name in getattr(item, "fixturenames", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _left_out():
+        terminalreporter.write_line(
+            "NOT TESTED: MariaDB and MySQL. Install mariadb-server, or name a server in HOLDFAST_TEST_MYSQL",
+            yellow=True,
+        )
 
 
 @pytest.fixture

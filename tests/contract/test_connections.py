@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +28,13 @@ def sever(tx: Transaction, database_url: str) -> None:
         driver = tx._connection.connection.driver_connection
         assert driver is not None
         driver.close()
+        return
+    if database_url.startswith("mysql"):
+        number = tx.query("SELECT CONNECTION_ID() AS number")[0]["number"]
+        killer = connect(database_url)
+        with killer.transaction() as other:
+            other.execute(f"KILL {number}")
+        killer.close()
         return
     pid = tx.query("SELECT pg_backend_pid() AS pid")[0]["pid"]
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -78,7 +86,7 @@ def test_secrets_are_in_no_repr_and_no_error(database_url: str, password: str, i
 def _said_of(url: str) -> list[str]:
     """All that is said about a URL: as it is, and broken in every part."""
     said = []
-    for broken in (url, f"nonesuch{url}", url.replace("5432", "1"), url.replace("5432", "port"), url[::-1]):
+    for broken in (url, f"nonesuch{url}", re.sub("5432|3306", "1", url), re.sub("5432|3306", "port", url), url[::-1]):
         try:
             database = connect(broken)
             said.append(repr(database))

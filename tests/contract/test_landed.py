@@ -106,7 +106,7 @@ def winners(chunks: dict[int, list[Row]], *, sequenced: bool) -> list[tuple[int,
 
 
 def table_rows(tx: Transaction) -> list[tuple[int, int | None, int]]:
-    found = tx.query(f"SELECT key, value, version FROM {TABLE} ORDER BY key")
+    found = tx.query(f'SELECT "key", value, version FROM {TABLE} ORDER BY "key"')
     return [(row["key"], row["value"], row["version"]) for row in found]
 
 
@@ -169,7 +169,7 @@ def load_all(url: str, directory: Path, sequence: str | None, made: Deliveries) 
             result = project.load(contract(sequence, source="data/*.csv", publish=way, format=form), [])
             assert result.error is None
             assert result.report.warnings == []
-        ops = "ops_" if url.startswith("sqlite") else "ops."
+        ops = "ops." if url.startswith("postgres") else "ops_"
         with project.database.reading() as tx:
             names = ("read", "inserted", "updated", "unchanged", "superseded")
             sums = ", ".join(f"CAST(SUM(rows_{name}) AS BIGINT) AS {name}" for name in names)

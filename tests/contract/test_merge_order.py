@@ -92,7 +92,7 @@ def test_any_schedule_ends_in_the_same_rows(
         tx.execute(f"DELETE FROM {TABLE}")
     inserted = sum(write(database, of, n, made[n], direct=direct).inserted for n, direct in order)
     with database.transaction() as tx:
-        found = tx.query(f"SELECT key, value, _origin FROM {TABLE} ORDER BY key")
+        found = tx.query(f'SELECT "key", value, _origin FROM {TABLE} ORDER BY "key"')
     assert [(r["key"], r["value"], r["_origin"]) for r in found] == expected(made, sequenced=bool(sequence))
     assert inserted == len(found), "every key is inserted once, whoever came first"
 
@@ -129,5 +129,5 @@ def test_chunks_written_at_once_end_as_if_written_one_by_one(database: Database)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(patiently, range(8)))
     with database.transaction() as tx:
-        found = tx.query(f"SELECT key, value, _origin FROM {TABLE} ORDER BY key")
+        found = tx.query(f'SELECT "key", value, _origin FROM {TABLE} ORDER BY "key"')
     assert [(r["key"], r["value"], r["_origin"]) for r in found] == expected(made, sequenced=False)

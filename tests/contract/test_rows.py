@@ -20,7 +20,7 @@ from holdfast.domain.types import parse_type
 from holdfast.parsing.parsed import arrow_type
 from holdfast.ports.database import Database, Row
 
-HOLDS_NUL = {"sqlite", "duckdb"}  # in text, and gives it back
+HOLDS_NUL = {"sqlite", "duckdb", "mysql"}  # in text, and gives it back
 NASTY = 'we"ird :name %s {x} "" ñ'
 TYPES = {
     NASTY: "bigint",

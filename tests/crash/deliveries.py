@@ -21,6 +21,7 @@ from tests.support.usage_project import Contents, UsageProject
 COLUMNS = "date, bill_id, currency, name, product1_revenue, product2_revenue"
 TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '{}'",
+    "mysql": "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '{}' AND table_schema = SCHEMA()",
     "postgresql": "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '{}'",
 }
 

@@ -30,7 +30,7 @@ def kill_at_each(delivery: Delivery, points: list[str]) -> None:
 def points_of(url: str, way: str) -> list[str]:
     if way == "compared":
         return COMPARED
-    return SWAPPED if way == "swapped" and not url.startswith("sqlite") else FILLED
+    return SWAPPED if way == "swapped" and url.startswith("postgres") else FILLED
 
 
 @pytest.mark.parametrize("way", ["swapped", "compared", "replacing"])

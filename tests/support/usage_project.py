@@ -120,7 +120,7 @@ class UsageProject:
         return sorted(tuple(str(value) for value in row.values()) for row in rows)
 
     def ops(self, table: str) -> str:
-        return f"ops_{table}" if self.url.startswith("sqlite") else f"ops.{table}"
+        return f"ops.{table}" if self.url.startswith("postgres") else f"ops_{table}"
 
     def workers_left(self) -> int:
         """Workers that went without signing off: each was killed while it worked."""

@@ -29,12 +29,22 @@ def _duckdb() -> Engine:
     return DuckdbEngine()
 
 
+def _mysql() -> Engine:
+    from holdfast.adapters.databases.mysql import MysqlEngine
+
+    return MysqlEngine()
+
+
 ENGINES: dict[str, Callable[[], Engine]] = {
     "sqlite": _sqlite,
     "postgres": _postgres,
     "postgresql": _postgres,
     "postgresql+psycopg": _postgres,
     "duckdb": _duckdb,
+    "mysql": _mysql,
+    "mysql+pymysql": _mysql,
+    "mariadb": _mysql,
+    "mariadb+pymysql": _mysql,
 }
 """An engine's module is imported when its scheme is asked for: a SQLite install needs no other driver."""
 
@@ -43,8 +53,8 @@ def connect(url: str, *, pool_size: int = 5) -> Database:
     """A database behind a pool of at most `pool_size` connections. Connections are made when first needed.
 
     `sqlite:///file.db` (relative), `sqlite:////abs/file.db`, `sqlite:///:memory:` (one shared connection: transactions
-    take turns), `postgresql://user:password@host:5432/name?sslmode=require`, `duckdb:///file.duckdb?memory_limit=2GB`.
-    Raises ConfigError for any other URL.
+    take turns), `postgresql://user:password@host:5432/name?sslmode=require`, `mysql://user:password@host:3306/name`
+    (also `mariadb://`), `duckdb:///file.duckdb?memory_limit=2GB`. Raises ConfigError for any other URL.
     """
     if pool_size < 1:
         raise ConfigError(f"pool_size is {pool_size}, expected 1 or more")

@@ -21,13 +21,16 @@ def create_statements(definition: TableDefinition, engine: Engine) -> list[str]:
     if definition.primary_key:
         parts.append(f"PRIMARY KEY ({_names(definition.primary_key)})")
     table = quote_table(definition.name)
-    body = ",\n    ".join(parts)
-    statements = [f"CREATE TABLE IF NOT EXISTS {table} (\n    {body}\n){engine.table_options(definition)}"]
+    indexes = []
     for index in definition.indexes:
         name = quote(index_name(definition.name, index.columns, unique=index.unique))
-        unique = "UNIQUE " if index.unique else ""
-        statements.append(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({_names(index.columns)})")
-    return statements
+        unique, names = "UNIQUE " if index.unique else "", _names(index.columns)
+        if engine.indexes_inline:
+            parts.append(f"{unique}INDEX {name} ({names})")
+        else:
+            indexes.append(f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table} ({names})")
+    body = ",\n    ".join(parts)
+    return [f"CREATE TABLE IF NOT EXISTS {table} (\n    {body}\n){engine.table_options(definition)}", *indexes]
 
 
 def alter_statements(wanted: TableDefinition, found: TableDefinition, engine: Engine) -> list[str]:
@@ -57,7 +60,9 @@ def _column(column: ColumnDefinition, engine: Engine) -> str:
         words.append(f"DEFAULT {engine.default_now(column.type)}")
     if not column.nullable:
         words.append("NOT NULL")
-    words += [f"CHECK ({rule})" for rule in (*engine.column_checks(column), *_value_rules(column, engine))]
+    rules = [*engine.column_checks(column), *_value_rules(column, engine)]
+    if rules:  # some engines take one CHECK a column
+        words.append(f"CHECK ({rules[0] if len(rules) == 1 else ' AND '.join(f'({rule})' for rule in rules)})")
     return " ".join(words)
 
 

@@ -34,6 +34,7 @@ except ImportError:
 
 from holdfast.adapters.databases import duckdb_dialect, duckdb_values
 from holdfast.adapters.databases.duckdb_faults import fault_of
+from holdfast.adapters.databases.statements import on_conflict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +68,8 @@ class DuckdbEngine:
     traits = Traits(
         landing_rows_min=1_000_000, lands_in_key_order=False, has_savepoints=False, can_widen=False, one_process=True
     )
+    indexes_inline = False
+    on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {
         "ops": "ops.",
         "ops_index": "ops_",

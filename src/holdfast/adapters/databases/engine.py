@@ -45,7 +45,7 @@ class Engine(Protocol):
 
     @property
     def distinct(self) -> str:
-        """The comparison by which NULL differs from every value and equals NULL."""
+        """The comparison by which NULL differs from every value and equals NULL: an operator, or `{one} .. {other}`."""
         ...
 
     @property
@@ -59,6 +59,15 @@ class Engine(Protocol):
     @property
     def rounds_decimals(self) -> bool:
         """Would it round a bind that has more digits than its column, without a word?"""
+        ...
+
+    @property
+    def indexes_inline(self) -> bool:
+        """Do indexes stand in CREATE TABLE itself? Where each statement of DDL commits, they come and go with it."""
+        ...
+
+    def on_conflict(self, table: str, key: tuple[str, ...], columns: tuple[str, ...], /) -> str:
+        """The end of an INSERT into `table` (quoted) that meets a known `key`: overwrite `columns`; none: leave it."""
         ...
 
     def open(self, address: Address, pool_size: int) -> sa.Engine:

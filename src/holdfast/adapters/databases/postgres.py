@@ -17,6 +17,7 @@ from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
+from holdfast.adapters.databases.statements import on_conflict
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
@@ -72,6 +73,8 @@ class PostgresEngine:
     rounds_decimals = True
     # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
     traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True)
+    indexes_inline = False
+    on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {
         "ops": "ops.",
         "ops_index": "ops_",

@@ -26,6 +26,7 @@ from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.adapters.databases.sqlite_faults import fault_of
 from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX, NOW, exact_number
+from holdfast.adapters.databases.statements import on_conflict
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.table import ColumnDefinition, TableDefinition
 from holdfast.domain.types import ColumnType, Kind
@@ -56,6 +57,8 @@ class SqliteEngine:
     traits = Traits(
         exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False, can_widen=False
     )
+    indexes_inline = False
+    on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",

@@ -2,12 +2,14 @@
 
 A file holds statements that begin with `-- name: the_name`; comment lines above the body say why. `common/` is read
 first, the engine's own folder over it. A name that any engine has, every engine must have (checked when connecting).
+One name may hold several statements, each but the last ended by a semicolon at the end of its line; they run in order,
+and what the last one gives is the result.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -18,6 +20,7 @@ from holdfast.domain.table import MergeShape
 
 COMMON = "common"
 _NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
+_END = re.compile(r";[ \t]*\n")
 _FILL = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -88,8 +91,22 @@ def escape_quoted(statement: str) -> str:
     return _QUOTED.sub(lambda found: found[0].replace(":", "\\:"), statement)
 
 
-def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]:
-    """The identifiers of a merge. `distinct` is the engine's comparison that treats NULL as a value."""
+def in_order(statement: str) -> list[str]:
+    """The statements that one name holds."""
+    return [part for part in _END.split(statement) if part.strip()]
+
+
+def on_conflict(_table: str, key: tuple[str, ...], columns: tuple[str, ...], /) -> str:
+    """As most engines say what an INSERT does where its key is known: overwrite `columns`, or leave the row."""
+    changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns)
+    return f"ON CONFLICT ({_listed(key)}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
+
+
+OnConflict = Callable[[str, tuple[str, ...], tuple[str, ...]], str]
+
+
+def shape_fills(shape: MergeShape, *, now: str, distinct: str, known: OnConflict = on_conflict) -> dict[str, str]:
+    """The identifiers of a merge. `distinct` and `known` are the engine's `distinct` and `on_conflict`."""
     stored = (*shape.columns, ORIGIN_COLUMN)
     values = tuple(name for name in shape.columns if name not in shape.key)
     stamp = [shape.processed_at] if shape.processed_at else []
@@ -111,6 +128,8 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]
         "s_columns": _listed(stored, "s."),
         "s_fill_order": _listed(tuple(dict.fromkeys((*shape.key, *rank))), "s."),
         "on_repeated_key": _on_repeated(shape.key, stored, rank),
+        "leave_known": known(quote_table(shape.target), shape.key, ()) if shape.key else "",
+        "overwrite_known": known(quote_table(shape.target), shape.key, (*values, ORIGIN_COLUMN)) if shape.key else "",
         "s_order": _listed(shape.key or (ORIGIN_COLUMN,), "s."),
         "s_rank_descending": ", ".join(f"s.{quote(name)} DESC" for name in rank),
         "key_given": " AND ".join(f"{quote(name)} = :key_{i}" for i, name in enumerate(shape.key)) or "1 = 0",
@@ -119,9 +138,11 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str) -> dict[str, str]
         "match_repeated": _matched(shape.key, "r", "s"),
         "older": f"({_listed(rank, 't.')}) < ({_listed(rank, 's.')})",
         "beaten": f"({_listed(rank, 's.')}) < ({_listed(rank, 'l.')})",
-        "differs": " OR ".join(f"t.{quote(name)} {distinct} s.{quote(name)}" for name in values) or "1 = 0",
+        "differs": " OR ".join(_distinct(distinct, f"t.{quote(n)}", f"s.{quote(n)}") for n in values) or "1 = 0",
         "assign": ", ".join([_assigned((*values, ORIGIN_COLUMN)), *stamped]),
         "assign_origin": _assigned(rank),
+        "t_assign": ", ".join([_assigned((*values, ORIGIN_COLUMN), "t."), *(f"t.{text}" for text in stamped)]),
+        "t_assign_origin": _assigned(rank, "t."),
     }
 
 
@@ -146,5 +167,9 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _assigned(names: tuple[str, ...]) -> str:
-    return ", ".join(f"{quote(name)} = s.{quote(name)}" for name in names)
+def _assigned(names: tuple[str, ...], prefix: str = "") -> str:
+    return ", ".join(f"{prefix}{quote(name)} = s.{quote(name)}" for name in names)
+
+
+def _distinct(comparison: str, one: str, other: str) -> str:
+    return comparison.format(one=one, other=other) if "{" in comparison else f"{one} {comparison} {other}"

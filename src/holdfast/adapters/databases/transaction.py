@@ -20,7 +20,7 @@ from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
 from holdfast.adapters.databases.identifiers import quote, quote_table
 from holdfast.adapters.databases.reflection import reflect_table
-from holdfast.adapters.databases.statements import escape_quoted, fill, load_statements, shape_fills, unfilled
+from holdfast.adapters.databases.statements import escape_quoted, fill, in_order, load_statements, shape_fills, unfilled
 from holdfast.domain.errors import ConstraintViolation, DatabaseError, StatementFailed, TransactionEnded
 from holdfast.domain.table import MergeShape, TableDefinition
 from holdfast.ports.database import Result, Row
@@ -53,11 +53,16 @@ class SqlTransaction:
 
     def run(self, name: str, shape: MergeShape | None = None, **binds: Any) -> Result:
         with self._doing(f"statement {name!r}"):
-            return self._run(_prepared(self._engine, name, shape), binds)
+            return self._run_in_order(_prepared(self._engine, name, shape), binds)
 
     def run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._doing(f"statement {name!r}"):
-            self._run_batches(_prepared(self._engine, name, None), rows)
+            statements = _prepared(self._engine, name, None)
+            if len(statements) == 1:
+                self._run_batches(statements[0], rows)
+                return
+            for row in rows:
+                self._run_in_order(statements, row)
 
     def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         with self._doing(f"insert into {table!r}"):
@@ -152,7 +157,14 @@ class SqlTransaction:
         return self._nested._innermost() if self._nested else self
 
     def _run_named(self, name: str, **binds: Any) -> Result:
-        return self._run(_prepared(self._engine, name, None), binds)
+        return self._run_in_order(_prepared(self._engine, name, None), binds)
+
+    def _run_in_order(self, statements: Sequence[sa.TextClause], binds: Mapping[str, Any]) -> Result:
+        """The last one's result; each takes the binds it names."""
+        *before, last = statements
+        for statement in before:
+            self._run(statement, binds)
+        return self._run(last, binds)
 
     def _run(self, statement: sa.TextClause, binds: Mapping[str, Any]) -> Result:
         result = self._connection.execute(statement, {name: self._engine.bound(v) for name, v in binds.items()})
@@ -178,7 +190,8 @@ class SqlTransaction:
             raise ConstraintViolation(
                 f"upsert into {table!r}: the rows lack a column of the key {key}; nothing was written"
             )
-        conflict = "" if key is None else _on_conflict(columns, key)
+        others = tuple(name for name in columns if name not in (key or ()))
+        conflict = "" if key is None else " " + self._engine.on_conflict(quote_table(table), key, others)
         names = ", ".join(quote(name) for name in columns)
         places = ", ".join(f":p{i}" for i in range(len(columns)))
         statement = sa.text(
@@ -234,20 +247,15 @@ def refuse_rounding(
     return row
 
 
-def _on_conflict(columns: tuple[str, ...], key: tuple[str, ...]) -> str:
-    names = ", ".join(quote(name) for name in key)
-    changes = ", ".join(f"{quote(n)} = excluded.{quote(n)}" for n in columns if n not in key)
-    return f" ON CONFLICT ({names}) DO " + (f"UPDATE SET {changes}" if changes else "NOTHING")
-
-
 @lru_cache(maxsize=1024)
-def _prepared(engine: Engine, name: str, shape: MergeShape | None) -> sa.TextClause:
+def _prepared(engine: Engine, name: str, shape: MergeShape | None) -> tuple[sa.TextClause, ...]:
     statement = named_statement(engine, name)
     if shape is not None:
-        statement = fill(statement, shape_fills(shape, now=engine.fills["now"], distinct=engine.distinct))
+        words = shape_fills(shape, now=engine.fills["now"], distinct=engine.distinct, known=engine.on_conflict)
+        statement = fill(statement, words)
     if left := unfilled(statement):
         raise StatementFailed(f"statement {name!r} has nothing to fill {', '.join(left)} with; it was not run")
-    return sa.text(escape_quoted(statement))
+    return tuple(sa.text(escape_quoted(part)) for part in in_order(statement))
 
 
 def named_statement(engine: Engine, name: str) -> str:

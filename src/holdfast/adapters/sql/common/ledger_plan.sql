@@ -43,13 +43,13 @@ WHERE dataset = :dataset AND replaced_by = :load_number
 UPDATE {ops}file SET status = 'replaced' WHERE dataset = :dataset AND load_number = :load_number
 
 -- name: chunks_of_file
-SELECT number, load_number, ordinal, span_start, span_end, span_hash, first_line, lines, state, epoch
+SELECT number, load_number, ordinal, span_start, span_end, span_hash, first_line, "lines", state, epoch
 FROM {ops}chunk WHERE dataset = :dataset AND file_number = :file_number AND state <> 'dropped'
 ORDER BY ordinal
 
 -- name: chunk_add
 INSERT INTO {ops}chunk
-    (dataset, number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, lines, place, state)
+    (dataset, number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, "lines", place, state)
 VALUES
     (:dataset, :number, :load_number, :file_number, :ordinal, :span_start, :span_end, :span_hash, :first_line, :lines,
      :place, 'ready')
@@ -148,7 +148,7 @@ SELECT DISTINCT dataset FROM {ops}load WHERE status IN ('open', 'stopped') ORDER
 
 -- name: load_lines
 -- Physical lines of a load's chunks: what a share of rejects is a share of.
-SELECT COALESCE(SUM(lines), 0) AS lines FROM {ops}chunk
+SELECT COALESCE(SUM("lines"), 0) AS "lines" FROM {ops}chunk
 WHERE dataset = :dataset AND load_number = :load_number AND state <> 'dropped'
 
 -- name: chunks_landed
