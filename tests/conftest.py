@@ -27,8 +27,12 @@ LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 LONG = ("test_memory.py", "test_main_job.py", "test_random_kills.py", "test_bench.py", "test_demo.py")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long ones first, so that no process of the run has one left when the others are done."""
+    if _left_out():
+        out = {item for item in items if _needs_mysql(item)}
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
@@ -90,13 +94,6 @@ def mysql_url(mysql_server_url: str) -> Iterator[str]:
 def _left_out() -> bool:
     """Where MariaDB can be had in no way its tests are left out, and the run says so; a run that must have it fails."""
     return not os.environ.get("HOLDFAST_REQUIRE_BACKENDS") and not mysql_server.is_there()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if _left_out():
-        out = [item for item in items if _needs_mysql(item)]
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in set(out)]
 
 
 def _needs_mysql(item: pytest.Item) -> bool:

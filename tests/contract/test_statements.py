@@ -104,20 +104,14 @@ class _Undo(Exception):
 
 
 def value_of(bind: str) -> Any:
-    """Digits, as text: every engine takes them for a number too where one is needed, but for LIMIT. Days and truths are themselves."""
+    """Digits, as text: every engine takes them for a number too where one is needed. Days, truths, limits are not."""
     if bind in ("rate_date", "first_day", "last_day"):
         return date(2024, 1, 5)
     if bind in ("is_final", "range_refused"):
         return True
-    known = {
-        "status": "open",
-        "state": "ready",
-        "kind": "chunk",
-        "way": "merge",
-        "schema": None,
-        "as_of": None,
-        "most": 99,
-    }
+    if bind == "most":
+        return 99
+    known = {"status": "open", "state": "ready", "kind": "chunk", "way": "merge", "schema": None, "as_of": None}
     return known.get(bind, "99")
 
 
