@@ -20,7 +20,7 @@ settings.register_profile("ci", derandomize=True)  # there, a failure must be th
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-ENGINES = ("sqlite", "postgres", "mysql")
+ENGINES = ("sqlite", "postgres")
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 

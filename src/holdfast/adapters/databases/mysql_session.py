@@ -78,7 +78,7 @@ class StrictConnection(Connection):
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def _create_ssl_ctx(self, options: Any) -> ssl.SSLContext:
-        """Where nothing is asked of TLS it is used without looking at certificates: then they need not be read either."""
+        """Where nothing is asked of TLS no certificate is looked at: then none need be read either."""
         return cast("ssl.SSLContext", super()._create_ssl_ctx(options)) if options else _unverified()
 
     def _read_query_result(self, unbuffered: bool = False) -> int:

@@ -1,11 +1,11 @@
 -- name: page_done
 -- With the page's rows: what it was, and what it leaves behind for the extraction after this one.
-UPDATE {ops}chunk SET place = :place, span_hash = :span_hash, lines = :lines
+UPDATE {ops}chunk SET place = :place, span_hash = :span_hash, "lines" = :lines
 WHERE dataset = :dataset AND number = :number AND epoch = :epoch
 
 -- name: page_again
 -- The next page of an extraction that was started over: its number was taken before.
-UPDATE {ops}chunk SET place = :place, span_hash = '', lines = 0, state = 'ready', worker = NULL, error = NULL
+UPDATE {ops}chunk SET place = :place, span_hash = '', "lines" = 0, state = 'ready', worker = NULL, error = NULL
 WHERE dataset = :dataset AND number = :number AND state = 'dropped'
 
 -- name: pages_start_over

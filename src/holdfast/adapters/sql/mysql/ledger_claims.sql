@@ -25,7 +25,7 @@ SET epoch = epoch + 1,
     run_id = :run_id,
     started_at = {now}
 WHERE dataset = :dataset AND number = @holdfast_chunk;
-SELECT number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, epoch
+SELECT number, load_number, file_number, ordinal, span_start, span_end, span_hash, first_line, epoch, place
 FROM {ops}chunk WHERE dataset = :dataset AND number = @holdfast_chunk
 
 -- name: fail_poisoned
