@@ -139,9 +139,9 @@ class ItemsProject:
     def check_balance(self) -> None:
         """P3 over the whole ledger: every row read has one fate, and what was inserted is what the table holds."""
         row = self.query(
-            "SELECT SUM(rows_read) AS read, SUM(rows_inserted) AS inserted, SUM(rows_inserted + rows_updated"
+            "SELECT SUM(rows_read) AS source_rows, SUM(rows_inserted) AS inserted, SUM(rows_inserted + rows_updated"
             f" + rows_unchanged + rows_superseded + rows_rejected) AS fates FROM {self.ops('chunk')}"
             " WHERE state = 'done'"
         )[0]
-        assert row["read"] == row["fates"]
+        assert row["source_rows"] == row["fates"]
         assert row["inserted"] == len(self.query("SELECT 1 AS one FROM items"))

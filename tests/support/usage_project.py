@@ -139,12 +139,12 @@ class UsageProject:
         """The ledger and the table against the file's truth: nothing lost, twice or unexplained."""
         chunk = self.ops("chunk")
         total = self.query(
-            f"SELECT SUM(rows_read) AS read, SUM(rows_rejected) AS rejected, SUM(rows_inserted) AS inserted,"
+            f"SELECT SUM(rows_read) AS source_rows, SUM(rows_rejected) AS rejected, SUM(rows_inserted) AS inserted,"
             f" SUM(rows_updated + rows_unchanged + rows_superseded) AS superseded FROM {chunk} WHERE state = 'done'"
         )[0]
         states = {row["state"] for row in self.query(f"SELECT DISTINCT state FROM {chunk}")}
         assert states == {"done"}
-        assert int(total["read"]) == self.truth["rows"]
+        assert int(total["source_rows"]) == self.truth["rows"]
         assert int(total["rejected"]) == self.truth["rejected"]
         kept = self.query("SELECT COUNT(*) AS n FROM usage_data")[0]["n"]
         if self.disposition == "merge":
