@@ -95,7 +95,7 @@ PARQUET: dict[str, Any] = {
 
 def test_parquet_types_arrive_exactly_and_bad_rows_can_be_mended(project: Project, tmp_path: Path) -> None:
     pq.write_table(parquet_table(), tmp_path / "a.parquet", row_group_size=100)
-    of = contract(PARQUET, format={"chunk_bytes": 8000})
+    of = contract(PARQUET, format={"chunk_bytes": 12_000})
     plan = project.plan(of, ["a.parquet"])
     chunks = plan.files[0].cut.chunks if plan.files[0].cut else []
     assert [(c.span.start, c.span.end) for c in chunks] == [(n, n + 100) for n in range(0, ROWS, 100)]

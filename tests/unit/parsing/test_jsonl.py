@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.domain.contract import Contract, contract_from
@@ -172,7 +172,7 @@ def independent(members: dict[str, str]) -> list[Any] | None:
     return row
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=st.lists(objects, max_size=8), part=st.integers(1, 64))
 def test_any_objects_are_read_as_an_independent_reader_reads_them(records: list[dict[str, str]], part: int) -> None:
     lines = ["{" + ", ".join(f'"{key}": {text}' for key, text in record.items()) + "}" for record in records]

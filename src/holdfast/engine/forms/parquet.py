@@ -27,7 +27,7 @@ from holdfast.ports.source import Source, SourceHandle
 
 BATCH_ROWS = 64 * 1024
 SAMPLE_ROWS = 64
-_VALUE_BYTES = 4  # a value takes at least so much once it is read, however well it is packed
+_VALUE_BYTES = 8  # a value takes about so much once it is read, however well it is packed
 _BROKEN = (pa.ArrowException, OSError, ValueError)
 
 
@@ -166,7 +166,7 @@ def _ends(footer: Footer, chunk_bytes: int) -> Iterator[int]:
         if rows and (weight + heavy > chunk_bytes or rows + group.num_rows > ROWS_MAX):
             yield end
             rows = weight = 0
-        parts = max(-(-heavy // (2 * chunk_bytes)), -(-group.num_rows // ROWS_MAX))
+        parts = max(-(-heavy // chunk_bytes), -(-group.num_rows // ROWS_MAX))
         yield from (end + group.num_rows * part // parts for part in range(1, parts))
         end, rows, weight = end + group.num_rows, rows + group.num_rows, weight + heavy
         if parts > 1:
