@@ -1,0 +1,168 @@
+"""What is MariaDB's and MySQL's own: values that strict mode alone would let be altered, and DDL that commits."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from holdfast.adapters.databases import connect
+from holdfast.adapters.databases.mysql import MysqlEngine
+from holdfast.adapters.databases.mysql_session import StrictConnection
+from holdfast.domain.errors import ConfigError, ConstraintViolation, DatabaseError, UniqueViolation
+from holdfast.domain.table import ColumnDefinition, IndexDefinition, TableDefinition
+from holdfast.domain.types import parse_type
+from holdfast.engine.migrate import LATEST, upgrade
+from holdfast.ports.database import Database, Transaction
+
+TYPES = {"id": "bigint", "s": "string(3)", "n": "int", "d": "decimal(5,2)", "day": "date"}
+NARROW = TableDefinition(
+    "narrow", tuple(ColumnDefinition(n, parse_type(t), n != "id") for n, t in TYPES.items()), ("id",)
+)
+BAD = [("s", "abcd"), ("s", "abc "), ("n", 2**31), ("d", "1000.00"), ("d", "1.239"), ("day", "2024-02-30"), ("n", "x")]
+
+
+@pytest.fixture
+def database(mysql_url: str) -> Iterator[Database]:
+    opened = connect(mysql_url)
+    yield opened
+    opened.close()
+
+
+def insert(tx: Transaction, row: dict[str, Any]) -> None:
+    tx.insert_many("narrow", [row])
+
+
+def upsert(tx: Transaction, row: dict[str, Any]) -> None:
+    tx.upsert("narrow", [row], key=["id"])
+
+
+def copy(tx: Transaction, row: dict[str, Any]) -> None:
+    tx.copy_in("narrow", pa.Table.from_pylist([row]))
+
+
+@pytest.mark.parametrize("may_load", [True, False], ids=["by LOAD DATA", "by INSERT"])
+def test_no_value_is_altered_on_its_way_in(database: Database, monkeypatch: pytest.MonkeyPatch, may_load: bool) -> None:
+    monkeypatch.setattr(StrictConnection, "may_load", property(lambda _: may_load, lambda _self, _found: None))
+    with database.transaction() as tx:
+        tx.create_table(NARROW)
+    for column, value in BAD:
+        for way in (insert, upsert, copy):
+            with pytest.raises(ConstraintViolation) as caught, database.transaction() as tx:
+                way(tx, {"id": 1, column: value})
+            assert str(value) not in caught.value.message.partition("narrow")[2], (column, value)
+    with database.transaction() as tx:
+        nasty = "a\\\t\n'\"\0😀"
+        tx.create_table(TableDefinition("texts", (ColumnDefinition("t", parse_type("string")),)))
+        tx.copy_in("texts", pa.table({"t": [nasty, "\\N", "NULL", "", None, "x\r\n"]}))
+        assert [row["t"] for row in tx.query("SELECT t FROM texts")] == [nasty, "\\N", "NULL", "", None, "x\r\n"]
+        assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 0}]
+        with pytest.raises(UniqueViolation), tx.transaction() as savepoint:
+            savepoint.copy_in("narrow", pa.table({"id": [1, 2, 1]}))
+        assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 0}]
+
+
+def test_keys_are_told_apart_by_every_byte(database: Database) -> None:
+    columns = (ColumnDefinition("k", parse_type("string(5)"), False), ColumnDefinition("u", parse_type("int"), False))
+    keys = TableDefinition("exact", columns, ("k",), (IndexDefinition(("u",), unique=True),))
+    with database.transaction() as tx:
+        tx.create_table(keys)
+        tx.insert_many("exact", [{"k": k, "u": n} for n, k in enumerate(["a", "A", "a ", "á", ""])])
+        found = tx.reflect("exact")
+    assert found is not None
+    assert found.columns == columns
+    with pytest.raises(ConstraintViolation), database.transaction() as tx:
+        tx.upsert(
+            "exact", [{"k": "new", "u": 1}], key=["k"]
+        )  # another index than the key's: no other row is overwritten
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE loose (a VARCHAR(5) CHARACTER SET utf8mb3, b VARCHAR(5) COLLATE utf8mb4_general_ci)")
+        loose = tx.reflect("loose")
+    assert loose is not None
+    assert all("not exact to the byte" in str(column.type) for column in loose.columns)
+    problems = MysqlEngine().problem_with(
+        TableDefinition(
+            "t",
+            (ColumnDefinition("k", parse_type("string")), ColumnDefinition("d", parse_type("decimal(38,35)"))),
+            ("k",),
+        )
+    )
+    assert len(problems) == 2
+
+
+def test_numbers_are_bound_with_all_their_digits(database: Database) -> None:
+    small = Decimal("1.234567890123456789E-8")
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE small (d DECIMAL(38,26))")
+        tx.insert_many("small", [{"d": small}])
+        assert tx.query("SELECT d FROM small") == [{"d": small}]
+
+
+def test_a_url_that_is_not_complete_says_so(mysql_url: str) -> None:
+    for url, said in ((mysql_url.rpartition("/")[0] + "/", "names no database"), (mysql_url + "?nonesuch=1", "option")):
+        with pytest.raises(ConfigError, match=said):  # noqa: PT012 - opening, or connecting, says it
+            database = connect(url)
+            with database.reading() as tx:
+                tx.query("SELECT 1")
+
+
+def die_at(url: str, step: int) -> bool:
+    """A process that migrates the ledger and is killed at its n-th change of a table. False: there were fewer."""
+    child = os.fork()
+    if child == 0:
+        from holdfast.adapters.databases import mysql_ddl
+
+        seen = [0]
+        done = mysql_ddl._journal_without
+
+        def dying(cursor: Any, name: str) -> None:
+            seen[0] += 1
+            done(cursor, name)
+            if seen[0] == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        mysql_ddl._journal_without = dying
+        with suppress(DatabaseError):
+            upgrade(connect(url))
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def test_a_migration_killed_at_any_table_is_completed_by_the_next(mysql_url: str) -> None:
+    for step in (1, 2, 7):
+        assert die_at(mysql_url, step)
+    database = connect(mysql_url)
+    assert upgrade(database).found == 0
+    assert upgrade(database).found == LATEST
+    with database.transaction() as tx:
+        assert tx.query("SELECT table_name FROM ops_unsettled") == []
+    database.close()
+
+
+def test_tables_come_and_go_with_their_transaction(database: Database) -> None:
+    with suppress(ZeroDivisionError), database.transaction() as tx:
+        tx.create_table(NARROW)
+        insert(tx, {"id": 1})
+        raise ZeroDivisionError
+    with database.transaction() as tx:
+        assert tx.reflect("narrow") is None
+        tx.create_table(NARROW)
+        insert(tx, {"id": 1})
+    with suppress(ZeroDivisionError), database.transaction() as tx:
+        tx.execute("DROP TABLE narrow")
+        assert tx.reflect("narrow") is None
+        raise ZeroDivisionError
+    with database.transaction() as tx:
+        assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 1}]
+        tx.execute("DROP TABLE narrow")
+    with database.reading() as reader:
+        assert reader.query(
+            "SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_name = 'narrow' "
+            "AND table_schema = DATABASE()"
+        ) == [{"n": 0}]
