@@ -94,7 +94,7 @@ def test_check_warns_before_sqlite_cannot_hold_a_type(project: Path) -> None:
 def test_check_compares_with_the_table_that_is_there(project: Path) -> None:
     assert holdfast("load", "usage", cwd=project).returncode == 0
     path = project / "contracts" / "usage.toml"
-    path.write_text(path.read_text().replace('type = "bigint"', 'type = "string(9)"'))
+    path.write_text(path.read_text().replace('type = "bigint"', 'type = "string(20)"'))
     checked = holdfast("contract", "check", cwd=project)
     assert checked.returncode == 2
     assert "table usage_data: column 'bill_id'" in checked.stderr
