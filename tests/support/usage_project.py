@@ -160,8 +160,8 @@ class UsageProject:
 
     def _check_sums(self) -> None:
         rows = self.query(
-            "SELECT currency, COUNT(*) AS n, SUM(CAST(ROUND(product1_revenue * 100) AS BIGINT)) AS p1,"
-            " SUM(CAST(ROUND(product2_revenue * 100) AS BIGINT)) AS p2 FROM usage_data GROUP BY currency"
+            "SELECT currency, COUNT(*) AS n, SUM(CAST(ROUND(product1_revenue * 100) AS DECIMAL(18, 0))) AS p1,"
+            " SUM(CAST(ROUND(product2_revenue * 100) AS DECIMAL(18, 0))) AS p2 FROM usage_data GROUP BY currency"
         )
         found = {
             row["currency"]: {"rows": row["n"], "product1_cents": int(row["p1"]), "product2_cents": int(row["p2"])}
