@@ -20,7 +20,8 @@ settings.register_profile("ci", derandomize=True)  # there, a failure must be th
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-ENGINES = ("sqlite", "postgres")
+ENGINES = ("sqlite", "postgres", "duckdb")
+SHARED = ("sqlite", "postgres")  # several processes at a time may have such a database open
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -122,6 +123,13 @@ def duckdb_url(tmp_path: Path) -> str:
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=SHARED)
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database on each engine that several processes may have open at a time."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 

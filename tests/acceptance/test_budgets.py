@@ -12,10 +12,10 @@ from tests.acceptance.items_project import HEADER, ItemsProject, items
 
 @pytest.mark.parametrize(("first", "then", "exit_code"), [("0", "1", 0), ("1", "0", 3)], ids=["raised", "lowered"])
 def test_a_budget_given_later_holds_for_a_worker_under_way(
-    database_url: str, tmp_path: Path, first: str, then: str, exit_code: int
+    shared_url: str, tmp_path: Path, first: str, then: str, exit_code: int
 ) -> None:
     """The worker has its chunk in hand, bad row and all, when another start of the load changes the budget."""
-    project = ItemsProject(tmp_path / "project", database_url)
+    project = ItemsProject(tmp_path / "project", shared_url)
     project.write(HEADER + items(1, 8) + "9,item,bad\n")
     with (
         frozen(project, "load", "items", "--max-rejects", first, at="chunk.ready:1") as worker,

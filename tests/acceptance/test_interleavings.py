@@ -32,11 +32,11 @@ class FilesAtAMoment(LocalFiles):
 
 
 @pytest.mark.parametrize("disposition", ["merge", "append"])
-def test_a_chunk_written_while_its_file_is_planned_anew(database_url: str, tmp_path: Path, disposition: str) -> None:
+def test_a_chunk_written_while_its_file_is_planned_anew(shared_url: str, tmp_path: Path, disposition: str) -> None:
     """The plan took the old version's chunk for unwritten; it is made again, and the chunk's rows are accounted for."""
-    project = ItemsProject(tmp_path / "project", database_url, disposition)
+    project = ItemsProject(tmp_path / "project", shared_url, disposition)
     project.write(HEADER + OLD)
-    contract = load_project(database_url, start=project.directory).contract("items")
+    contract = load_project(shared_url, start=project.directory).contract("items")
     with frozen(project, "load", "items", at="chunk.ready:1") as worker:
         project.write(HEADER + NEW)
 
@@ -44,7 +44,7 @@ def test_a_chunk_written_while_its_file_is_planned_anew(database_url: str, tmp_p
             assert thaw(worker) == 0, worker.stderr
             assert project.rows() == as_rows(OLD)
 
-        settings = holdfast.Settings(url=database_url, project_dir=str(project.directory))
+        settings = holdfast.Settings(url=shared_url, project_dir=str(project.directory))
         with holdfast.open_project(settings) as opened:
             opened.source = FilesAtAMoment(project.directory, let_it_commit)
             result = opened.load(contract, [])
@@ -144,10 +144,10 @@ def test_a_load_told_to_stop_before_any_work_is_finished_by_the_next(database_ur
 
 @pytest.mark.parametrize(("bad", "exit_code"), [("", 0), ("41,item,bad\n", 3)], ids=["finished", "stopped"])
 def test_a_load_that_another_process_ended_before_any_work(
-    database_url: str, tmp_path: Path, bad: str, exit_code: int
+    shared_url: str, tmp_path: Path, bad: str, exit_code: int
 ) -> None:
     """With nothing left to work on, the exit code is that of what became of the load."""
-    project = ItemsProject(tmp_path / "project", database_url, top="max_rejects = 0")
+    project = ItemsProject(tmp_path / "project", shared_url, top="max_rejects = 0")
     project.write(HEADER + items(1, 40) + bad)
     with frozen(project, "load", "items", "--json", at="plan.committed:1") as load:
         code, _, err = project.run("work", "items")

@@ -76,7 +76,7 @@ def test_a_contract_mended_while_its_load_is_stopped(database_url: str, tmp_path
     assert project.run("load", "items")[0] == 3
     project.columns = {**COLUMNS, **added}
     project.write_contract()
-    if database_url.startswith("sqlite"):
+    if not database_url.startswith("postgres"):
         project.execute("DROP TABLE items")
     else:
         more = [f"ADD {name} varchar(9)" for name in added]
@@ -92,7 +92,8 @@ def test_a_landing_table_that_somebody_dropped(database_url: str, tmp_path: Path
     project.write(UNSORTED)
     code, _, err = project.run("load", "items", HOLDFAST_FAULT="publish.begun=kill")
     assert code == -signal.SIGKILL, err
-    catalogue, name = ("sqlite_master", "name") if database_url.startswith("sqlite") else ("pg_tables", "tablename")
+    catalogues = {"sqlite": ("sqlite_master", "name"), "duckdb": ("duckdb_tables()", "table_name")}
+    catalogue, name = catalogues.get(database_url.partition(":")[0], ("pg_tables", "tablename"))
     (table,) = project.query(f"SELECT {name} AS name FROM {catalogue} WHERE {name} LIKE 'holdfast_landing%'")
     project.execute(f"DROP TABLE {table['name']}")
     told = project.load()

@@ -23,7 +23,7 @@ def relations(project: ItemsProject) -> int:
     catalogue = (
         "SELECT COUNT(*) AS n FROM sqlite_master"
         if project.url.startswith("sqlite")
-        else "SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema IN ('ops', 'public')"
+        else "SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema IN ('ops', 'public', 'main')"
     )
     return int(project.query(catalogue)[0]["n"])
 

@@ -51,9 +51,12 @@ def test_a_file_that_is_gone_does_not_keep_others_from_loading(database_url: str
     assert project.rows() == as_rows(items(1, 60) + items(101, 120))
 
 
-def test_a_row_the_table_refuses_fails_its_chunk_only(database_url: str, tmp_path: Path) -> None:
-    """A rule of the table that the contract does not know: the chunk says so, and is tried again by the next load."""
-    project = ItemsProject(tmp_path / "project", database_url)
+def test_a_row_the_table_refuses_fails_its_chunk_only(shared_url: str, tmp_path: Path) -> None:
+    """A rule of the table that the contract does not know: the chunk says so, and is tried again by the next load.
+
+    DuckDB adds no rule to a table that is there; see test_landing_trouble.
+    """
+    project = ItemsProject(tmp_path / "project", shared_url)
     project.write(HEADER + items(1, 20))
     project.load()
     if project.url.startswith("sqlite"):

@@ -38,7 +38,8 @@ def test_a_table_that_fits_is_used(project: ItemsProject) -> None:
 
 def test_a_table_that_does_not_fit_is_refused_with_every_difference(project: ItemsProject) -> None:
     project.execute(
-        "CREATE TABLE items (id BIGINT NOT NULL, name VARCHAR(10) NOT NULL PRIMARY KEY, amount NUMERIC(12,1) NOT NULL,"
+        "CREATE TABLE items (id BIGINT NOT NULL, name VARCHAR(10) NOT NULL PRIMARY KEY CHECK (length(name) <= 10),"
+        " amount NUMERIC(12,1) NOT NULL,"
         " owner VARCHAR(10) NOT NULL)",
         "INSERT INTO items (id, name, amount, owner) VALUES (1, 'by hand', 1, 'me')",
     )
@@ -61,7 +62,7 @@ def test_a_table_belongs_to_one_dataset(project: ItemsProject) -> None:
     project.write_contract(name="others", table="items")
     error = project.refused("load", "others")
     assert "table 'items' belongs to dataset 'items'; nothing was loaded" in error["message"]
-    same = "main.items" if project.url.startswith("sqlite") else "public.items"
+    same = "public.items" if project.url.startswith("postgres") else "main.items"
     project.write_contract(name="spelled_otherwise", table=same)
     error = project.refused("load", "spelled_otherwise")
     assert f"table '{same}' holds rows with an _origin of Holdfast's" in error["message"]

@@ -22,6 +22,7 @@ COLUMNS = "date, bill_id, currency, name, product1_revenue, product2_revenue"
 TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '{}'",
     "mysql": "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '{}' AND table_schema = SCHEMA()",
+    "duckdb": "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '{}'",
     "postgresql": "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '{}'",
 }
 

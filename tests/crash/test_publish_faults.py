@@ -39,10 +39,10 @@ def end_backends(admin: psycopg.Connection, having: str = "true") -> int:
 
 @pytest.mark.parametrize(("way", "point"), [("first", "publish.begun"), ("compared", "publish.rows_written")])
 def test_a_frozen_publish_lets_readers_read_and_writers_wait(
-    database_url: str, tmp_path: Path, way: str, point: str
+    shared_url: str, tmp_path: Path, way: str, point: str
 ) -> None:
     """A second load waits for the dataset; thawed, the first one publishes, and the second one has nothing to do."""
-    delivery = deliver(tmp_path / "project", database_url, way)
+    delivery = deliver(tmp_path / "project", shared_url, way)
     with delivery.project.start("load", "usage", HOLDFAST_FAULT=f"{point}=stop") as frozen:
         wait_until_frozen(frozen)
         with delivery.project.start("load", "usage", "--json") as second:

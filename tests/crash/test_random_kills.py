@@ -55,10 +55,10 @@ def _kill_until_done(project: UsageProject, workers: str, moments: random.Random
     """Each kill comes at a random moment after the load has begun to write, so that it interrupts work."""
     kills = 0
     while kills < most:
-        done = project.chunks_done()
+        has_begun = project.progress()
         with project.start("load", "usage", "--workers", workers) as load:
             load.wait_until(
-                lambda before=done, started=load: started.exit_code is not None or project.chunks_done() > before,
+                lambda begun=has_begun, started=load: started.exit_code is not None or begun(),
                 deadline_s=60,
                 what="progress",
             )
@@ -72,8 +72,11 @@ def _kill_until_done(project: UsageProject, workers: str, moments: random.Random
 
 def test_append_with_exact_duplicates_after_ten_kills(database_url: str, tmp_path: Path) -> None:
     """No key protects these rows: the ledger alone decides that each is there once."""
+    rows = (
+        60_000 if database_url.startswith("duckdb") else 150_000
+    )  # enough for ten kills; DuckDB's commits take longer
     project = UsageProject(
-        tmp_path / "project", database_url, rows=150_000, chunk_bytes=16_384, disposition="append", bad=0.0
+        tmp_path / "project", database_url, rows=rows, chunk_bytes=16_384, disposition="append", bad=0.0
     )
     text = project.file.read_text(encoding="utf-8")
     line = text.splitlines(keepends=True)[1]

@@ -16,9 +16,9 @@ def chunk_states(project: UsageProject) -> list[tuple[int, str, int]]:
     return [(row["number"], row["state"], row["epoch"]) for row in rows]
 
 
-def test_a_frozen_workers_commit_is_refused(database_url: str, tmp_path: Path) -> None:
+def test_a_frozen_workers_commit_is_refused(shared_url: str, tmp_path: Path) -> None:
     """The lease lets another worker take the chunk; the epoch refuses the first one when it wakes."""
-    project = UsageProject(tmp_path / "project", database_url, env=SHORT_LEASE)
+    project = UsageProject(tmp_path / "project", shared_url, env=SHORT_LEASE)
     with project.start("load", "usage", "--json", HOLDFAST_FAULT="chunk.ready:2=stop") as frozen:
         frozen.wait_until(
             lambda: "T" in Path(f"/proc/{frozen.pid}/stat").read_text().rpartition(")")[2].split()[0],
@@ -64,8 +64,8 @@ def test_a_dead_workers_chunk_is_taken_over_at_once(database_url: str, tmp_path:
     project.check_accounts()
 
 
-def test_told_to_stop_it_finishes_the_chunk_in_hand(database_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", database_url, rows=60_000, chunk_bytes=8_192)
+def test_told_to_stop_it_finishes_the_chunk_in_hand(shared_url: str, tmp_path: Path) -> None:
+    project = UsageProject(tmp_path / "project", shared_url, rows=60_000, chunk_bytes=8_192)
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         with project.start("load", "usage", "--json") as load:
             load.wait_until(lambda: _is_working(project), deadline_s=60, what="a chunk in hand")
@@ -95,8 +95,8 @@ def _is_working(project: UsageProject) -> bool:
         return False  # no ledger yet
 
 
-def test_without_grace_the_chunk_in_hand_is_rolled_back(database_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", database_url, rows=60_000, chunk_bytes=8_192)
+def test_without_grace_the_chunk_in_hand_is_rolled_back(shared_url: str, tmp_path: Path) -> None:
+    project = UsageProject(tmp_path / "project", shared_url, rows=60_000, chunk_bytes=8_192)
     with project.start("load", "usage", "--grace", "0") as load:
         load.wait_until(lambda: _some_done(project), deadline_s=60, what="a first chunk")
         load.signal(signal.SIGTERM)
@@ -105,9 +105,9 @@ def test_without_grace_the_chunk_in_hand_is_rolled_back(database_url: str, tmp_p
     project.check_accounts()
 
 
-def test_two_loads_started_at_once_on_an_empty_database(database_url: str, tmp_path: Path) -> None:
+def test_two_loads_started_at_once_on_an_empty_database(shared_url: str, tmp_path: Path) -> None:
     """No ledger, no table, no agreement but the database's: both end well, and there is one of everything."""
-    project = UsageProject(tmp_path / "project", database_url)
+    project = UsageProject(tmp_path / "project", shared_url)
     with project.start("load", "usage", "--json") as one, project.start("load", "usage", "--json") as two:
         codes = [one.wait(deadline_s=120), two.wait(deadline_s=120)]
         assert codes == [0, 0], f"{one.stderr}\n{two.stderr}"
@@ -117,8 +117,8 @@ def test_two_loads_started_at_once_on_an_empty_database(database_url: str, tmp_p
     project.check_accounts()
 
 
-def test_bare_workers_share_a_file_with_a_load(database_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", database_url, rows=30_000, chunk_bytes=8_192)
+def test_bare_workers_share_a_file_with_a_load(shared_url: str, tmp_path: Path) -> None:
+    project = UsageProject(tmp_path / "project", shared_url, rows=30_000, chunk_bytes=8_192)
     with project.start("load", "usage", "--json") as load:
         load.wait_until(lambda: _some_done(project), deadline_s=60, what="a first chunk")
         code, out, err = project.run("work", "--json")

@@ -7,6 +7,7 @@ histories of loading, however they were killed, ended in the same table.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,11 @@ class UsageProject:
         rows = self.query(f"SELECT {COLUMNS} FROM usage_data")
         return sorted(tuple(str(value) for value in row.values()) for row in rows)
 
+    @property
+    def is_one_process(self) -> bool:
+        """May only one process at a time have the database open? Its workers are threads, and nobody looks in."""
+        return self.url.startswith("duckdb")
+
     def ops(self, table: str) -> str:
         return f"ops.{table}" if self.url.startswith("postgres") else f"ops_{table}"
 
@@ -128,6 +134,22 @@ class UsageProject:
             return int(self.query(f"SELECT COUNT(*) AS n FROM {self.ops('worker')}")[0]["n"])
         except holdfast.HoldfastError:
             return 0  # killed before there was a ledger
+
+    def progress(self) -> Callable[[], bool]:
+        """To ask whether a load that begins now has written a chunk. Where nobody may look in, its log of writes grows."""
+        if not self.is_one_process:
+            before = self.chunks_done()
+            return lambda: self.chunks_done() > before
+        log = Path(self.url.removeprefix("duckdb:///") + ".wal")
+        least = log.stat().st_size if log.exists() else 0
+
+        def has_grown() -> bool:
+            nonlocal least
+            size = log.stat().st_size if log.exists() else 0
+            least = min(least, size)
+            return size > least + 4 * self.chunk_bytes
+
+        return has_grown
 
     def chunks_done(self) -> int:
         try:

@@ -22,7 +22,10 @@ Sources = Annotated[
         metavar="[SOURCE...]", help="Files or patterns; the contract's own if left out.", show_default=False
     ),
 ]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="Worker processes.", show_default=False)]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=256, help="Workers: processes, on DuckDB threads.", show_default=False),
+]
 Grace = Annotated[
     float | None,
     typer.Option("--grace", min=0, metavar="SECONDS", help="Time to finish the chunk in hand when told to stop."),
