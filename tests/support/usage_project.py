@@ -136,7 +136,7 @@ class UsageProject:
             return 0  # killed before there was a ledger
 
     def progress(self) -> Callable[[], bool]:
-        """To ask whether a load that begins now has written a chunk. Where nobody may look in, its log of writes grows."""
+        """To ask whether a load that begins now has written a chunk. Where nobody may look in, its log grows."""
         if not self.is_one_process:
             before = self.chunks_done()
             return lambda: self.chunks_done() > before

@@ -75,7 +75,6 @@ class DuckdbEngine:
         "ops_index": "ops_",
         # current_timestamp stands still in a transaction; a new UUID has the moment in it, to the millisecond.
         "now": _NOW,
-        "now_us": "epoch_us(now())",
         "now_us": f"epoch_us({_NOW})",
         "later:": f"({_NOW} + to_seconds(CAST(:bind AS DOUBLE)))",
         "timestamp": "TIMESTAMPTZ",
