@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import holdfast
+from holdfast.adapters.databases.duckdb import DuckdbEngine
 from holdfast.adapters.databases.postgres import PostgresEngine
 from holdfast.adapters.databases.sqlite import SqliteEngine
 from holdfast.domain.contract import Contract, contract_from
@@ -21,7 +22,7 @@ ROWS_MIN = 50
 
 @pytest.fixture(autouse=True)
 def large_is_fifty_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    for engine in (PostgresEngine, SqliteEngine):
+    for engine in (PostgresEngine, SqliteEngine, DuckdbEngine):
         monkeypatch.setattr(engine, "traits", replace(engine.traits, landing_rows_min=ROWS_MIN))
 
 
