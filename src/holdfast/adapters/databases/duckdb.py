@@ -43,7 +43,6 @@ BUSY_TIMEOUT_S = 60.0
 OPTIONS = {"memory_limit": "1GB", "threads": "", "temp_directory": "", "max_temp_directory_size": "", "access_mode": ""}
 """What a URL may say after `?`, and what is meant where it does not ('': as DuckDB has it)."""
 _FIXED = {
-    "TimeZone": "UTC",
     "autoinstall_known_extensions": "false",  # nothing is fetched from anywhere
     "python_enable_replacements": "false",  # a table's name is no variable of some function's
 }

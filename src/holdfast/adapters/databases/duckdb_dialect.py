@@ -69,6 +69,9 @@ def borrow(key: str, file: str, config: dict[str, str]) -> Instance:
 def _opened(key: str, file: str, config: dict[str, str], *, is_last_try: bool) -> Instance | None:
     try:
         made = Instance(key, config, duckdb.connect(file, config=dict(config)))
+        made.root.execute(
+            "SET GLOBAL TimeZone = 'UTC'"
+        )  # not among the options: 1.5 has no time zones before it is open
     except duckdb.IOException as error:
         if is_last_try or not is_held(error):
             raise
