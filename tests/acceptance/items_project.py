@@ -117,7 +117,7 @@ class ItemsProject:
             database.close()
 
     def ops(self, table: str) -> str:
-        return f"ops.{table}" if self.url.startswith("postgres") else f"ops_{table}"
+        return f"ops.{table}" if self.url.startswith(("postgres", "duckdb")) else f"ops_{table}"
 
     def exists(self, table: str = "items") -> bool:
         database = holdfast.connect(self.url)

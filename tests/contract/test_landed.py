@@ -169,7 +169,7 @@ def load_all(url: str, directory: Path, sequence: str | None, made: Deliveries) 
             result = project.load(contract(sequence, source="data/*.csv", publish=way, format=form), [])
             assert result.error is None
             assert result.report.warnings == []
-        ops = "ops." if url.startswith("postgres") else "ops_"
+        ops = "ops." if url.startswith(("postgres", "duckdb")) else "ops_"
         with project.database.reading() as tx:
             names = ("read", "inserted", "updated", "unchanged", "superseded")
             sums = ", ".join(f"CAST(SUM(rows_{name}) AS BIGINT) AS {name}" for name in names)

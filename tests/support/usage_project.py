@@ -126,7 +126,7 @@ class UsageProject:
         return self.url.startswith("duckdb")
 
     def ops(self, table: str) -> str:
-        return f"ops.{table}" if self.url.startswith("postgres") else f"ops_{table}"
+        return f"ops.{table}" if self.url.startswith(("postgres", "duckdb")) else f"ops_{table}"
 
     def workers_left(self) -> int:
         """Workers that went without signing off: each was killed while it worked."""

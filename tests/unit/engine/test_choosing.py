@@ -133,7 +133,7 @@ def test_nothing_is_chosen_while_a_load_is_unfinished(loaded: Files) -> None:
 
 
 def ops(files: Files) -> str:
-    return "ops." if files.settings.url.startswith("postgres") else "ops_"
+    return "ops." if files.settings.url.startswith(("postgres", "duckdb")) else "ops_"
 
 
 def test_very_long_records_are_not_looked_at(loaded: Files) -> None:
