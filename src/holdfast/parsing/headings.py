@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from holdfast.domain.contract import Contract, CsvFormat, header_key
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 from holdfast.parsing.records import Flaw, Kind, Records, scan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KNOWN_SHARE = 0.5  # of a record's fields that are names of columns: then it is a header
 
@@ -71,52 +75,62 @@ class OtherHeading:
 
 
 class HeadingFinder:
-    """Looks for headers other than the file's own. Made once a file; asked for every chunk of it."""
+    """Looks for headers other than the file's own. Made once a file; asked for every chunk of it.
+
+    A header may begin with a field that nobody knows, so lines with two names of columns anywhere are looked at.
+    """
 
     def __init__(self, contract: Contract, names: tuple[str, ...], newline: str, encoding: str) -> None:
         fmt: CsvFormat = contract.format
         self._format, self._newline, self._encoding, self._names = fmt, newline, encoding, names
         written = {name for column in contract.columns for name in column.header_names} | set(names)
         self._known = {header_key(name) for name in written if name.strip()}
-        forms = {form for name in written if name.strip() for form in (name, name.lower(), name.upper(), name.title())}
-        self._firsts = np.zeros(256, np.bool_)
-        mark = bytes(narrow(byte_order_mark(encoding), encoding))
-        for start in (*map(self._narrow, (*forms, fmt.quote)), mark):
-            if start:
-                self._firsts[start[0]] = True
-        names_written = b"|".join(re.escape(self._narrow(form)) for form in sorted(forms, key=len, reverse=True))
-        quote = re.escape(self._narrow(fmt.quote))
-        optional = quote + b"?" if quote else b""
-        body = b"(?:" + mark + b")?" + optional + b"(?:" + names_written + b")" + optional
-        self._first = re.compile(body + re.escape(self._narrow(fmt.delimiter)))
-        self._later = re.compile(re.escape(line_end_of(newline)) + self._first.pattern)
-
-    def _narrow(self, text: str) -> bytes:
-        return bytes(narrow(text.encode(self._encoding, "replace"), self._encoding))
+        self._firsts = np.ones(256, np.bool_)  # bytes that a header may begin with: others than numbers do
+        self._firsts[list(b"0123456789+-.")] = False
+        self._firsts[[ord(key[0]) for key in self._known if key[0].isascii()]] = True
+        end, mark = re.escape(line_end_of(newline).decode()), re.escape(fmt.delimiter)
+        quote = re.escape(fmt.quote)
+        optional = f"{quote}?" if quote else ""
+        name = f"{optional}[ _]*(?:{'|'.join(map(_spelled, sorted(self._known)))})[ _]*{optional}"
+        bom = "(?:\\xef\\xbb\\xbf|\\x80)?"
+        self._two_names = f"(?i)(?:^|[{end}{mark}]){bom}{name}{mark}(?:[^{end}]*{mark})?{name}(?:{mark}|[\\r{end}]|$)"
 
     def find(self, data: Text | memoryview, start: int) -> OtherHeading | None:
         """The first one in a chunk's bytes from `start`, where a record begins."""
         if len(self._known) < 2:
             return None
         width = width_of(self._encoding)
-        places = self._places(narrow(data[start:], self._encoding))
-        if not places:
-            return None
-        begins = set(scan(bytes(data[start:]), self._format, self._newline, self._encoding).start.tolist())
-        for place in (place * width for place in places):
+        begins: set[int] | None = None
+        for place in (place * width for place in self._places(narrow(data[start:], self._encoding))):
+            if begins is None:
+                begins = set(scan(bytes(data[start:]), self._format, self._newline, self._encoding).start.tolist())
             fields = self._fields(data, start + place) if place in begins else ()
             if self._is_other(fields):
                 return OtherHeading(start + place, fields)
         return None
 
-    def _places(self, text: Text | memoryview) -> list[int]:
-        """Where lines begin with the name of a column and a delimiter. Most files' rows begin with something else."""
-        found = [0] if self._first.match(text) else []
+    def _places(self, text: Text | memoryview) -> Iterator[int]:
+        """Where lines begin that hold two names of columns, a field each."""
+        import pyarrow.compute as pc
+
         bytes_ = np.frombuffer(text, np.uint8)
-        lines = np.flatnonzero(bytes_[:-1] == line_end_of(self._newline)[0]) + 1
-        if self._firsts[bytes_[lines]].any():
-            found += [match.start() + 1 for match in self._later.finditer(text)]
-        return found
+        if not len(bytes_):
+            return
+        end = line_end_of(self._newline)
+        lines = np.concatenate(([0], np.flatnonzero(bytes_[:-1] == end[0]) + 1))
+        if not self._firsts[bytes_[lines]].any():
+            return
+        at = 0
+        while at < len(bytes_):
+            found = pc.find_substring_regex(_as_one_value(bytes_[at:]), pattern=self._two_names)[0].as_py()
+            if found < 0:
+                return
+            # what was found begins with the delimiter or line end before the first name, or at the text's beginning
+            line = int(lines.searchsorted(at + found + (bytes_[at + found] == end[0]), "right")) - 1
+            yield int(lines[line])
+            if line + 1 == len(lines):
+                return
+            at = int(lines[line + 1])
 
     def _fields(self, data: Text | memoryview, place: int) -> tuple[str, ...]:
         mark = line_end_of(self._newline).decode().encode(self._encoding)
@@ -133,3 +147,18 @@ class HeadingFinder:
             return False
         known = {key for name in fields if (key := header_key(name)) in self._known}
         return len(known) >= 2 and len(known) >= _KNOWN_SHARE * len(fields)
+
+
+def _spelled(key: str) -> str:
+    """A pattern for the bytes of a name, however it is spaced; letters beyond ASCII may be any. `key`: casefolded."""
+    beyond = "[\\x80-\\xff]+"
+    letters = (re.escape(char) if char.isascii() else beyond for char in key)
+    return "[ _]*".join(letters).replace("s[ _]*s", f"(?:s[ _]*s|{beyond})")
+
+
+def _as_one_value(text: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> pa.Array:
+    """Bytes as Arrow likes to search them, where they lie."""
+    import pyarrow as pa
+
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])

@@ -68,6 +68,27 @@ def test_another_header_is_found_where_it_stands(encoding: str, heading: str) ->
 
 
 @pytest.mark.parametrize(
+    "heading",
+    ["zip,name,city", "a,city, Name ", '"zip","city","name"', ",name,city", "C_I T_Y,zip,name", "zip,name,extra,city"],
+)
+def test_another_header_may_begin_with_a_field_nobody_knows_and_be_spaced_otherwise(heading: str) -> None:
+    body = f"Ann,city\nname,Rome\nname,city\n{heading}\nRome,Ann\n"
+    found = other_heading(body)
+    assert found is not None
+    assert found.offset == body.index(heading)
+
+
+def test_another_header_of_letters_beyond_ascii_is_found() -> None:
+    columns = [{"name": "ort", "from": "Gr\u00f6\u00dfe Stra\u00dfe", "type": "string"}, *TEXTS]
+    asked = contract(columns=columns)
+    names = ("Gr\u00f6\u00dfe Stra\u00dfe", "name", "city")
+    body = "a,b,c\nnew,NAME,GR\u00d6\u00dfE_Stra\u00dfe\nd,e,f\n".encode()
+    found = HeadingFinder(asked, names, "lf", "utf-8").find(body, 0)
+    assert found is not None
+    assert found.offset == 6
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "Ann,Rome\nname,city\nBob,Bonn\n",  # the file's own
