@@ -77,9 +77,16 @@ def rate_of(raw: str) -> Decimal:
         value = Decimal(0)
     if not RATE_MIN <= value <= RATE_MAX:
         raise ValueError(f"{raw!r} is no plausible rate: it must lie between {RATE_MIN:f} and {RATE_MAX:f}")
-    if (digits := -int(value.normalize().as_tuple().exponent)) > FRACTION_DIGITS_MAX:
+    if (digits := _decimals(value)) > FRACTION_DIGITS_MAX:
         raise ValueError(f"{raw!r} has {digits} decimals; at most {FRACTION_DIGITS_MAX} can be kept exactly")
     return value
+
+
+def _decimals(value: Decimal) -> int:
+    """How many are needed. Not by `normalize`, which would round to the context's digits first."""
+    _, digits, exponent = value.as_tuple()
+    zeros = next((i for i, digit in enumerate(reversed(digits)) if digit), 0)
+    return -(int(exponent) + zeros)
 
 
 def is_currency(code: str) -> bool:

@@ -15,7 +15,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 PAGES_MAX = 10_000
 URI_CHARS_MAX = 1_900
 REFERENCE = re.compile(r"\$\{(\w+)\}")
-_SECRET_NAMES = re.compile(r"(?i)(^|[_-])(key|apikey|token|secret|password|passwd|signature|sig|auth|authorization)$")
+_SECRET_NAMES = re.compile(
+    r"(?i:(^|[_-])(key|apikey|appid|token|secret|password|passwd|pwd|signature|sig|auth|authorization|credentials?|cookie))$"
+    r"|[a-z](Key|Token|Secret|Password|Signature)$"
+)
 _SPAN = re.compile(r"(\d+)([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -62,7 +65,7 @@ class Pagination(_Strict):
     first: int | None = None
     size: int | None = Field(default=None, ge=1)
     size_param: str | None = None
-    short_page_ends: bool | None = None  # is a page with fewer records than `size` the last one? None: yes
+    short_page_ends: bool | None = None  # is a page with fewer records than `size` the last one? None: no
     cursor: str | None = None  # where the next cursor stands in the body
     next: str | None = None  # where the next page's address stands in the body
 
@@ -138,6 +141,8 @@ class _WebSource(_Strict):
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("url: expected https://host/path")
+        if REFERENCE.search(f"{parts.netloc}{parts.path}"):
+            raise ValueError("url: ${NAME} is filled in in parameters and headers only, not in the host or the path")
         if parts.username or parts.password:
             raise ValueError('url: a name and password belong into auth = { type = "basic", ... }')
         if parts.scheme == "http" and not self.allow_insecure_http and not is_loopback(parts.hostname):

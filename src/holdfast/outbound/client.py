@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from holdfast.domain.errors import (
+    BreakerOpen,
     ConfigError,
     OutboundError,
     RateLimited,
@@ -98,10 +99,18 @@ class Client:
         target = self._target(url, params)
         deadline_at_s = self._clock.monotonic_s() + self.policy.deadline_s
         self._budget.earn()
+        failure: Failure | None = None
         for tries in count(1):
-            outcome = self._try(target, {**_HEADERS, **_lower(headers)}, deadline_at_s, ok, is_patient=retry)
+            try:
+                outcome = self._try(target, {**_HEADERS, **_lower(headers)}, deadline_at_s, ok, is_patient=retry)
+            except (BreakerOpen, RateLimited):
+                if failure is None:
+                    raise
+                tried = f"tried {tries - 1} times, and it may not be called again before the call's time ends"
+                raise self._error(failure, target, tried) from None
             if isinstance(outcome, Answer):
                 return outcome
+            failure = outcome
             wait_s = max(self._backoff.wait_s(tries), outcome.retry_after_s or 0.0)
             reason = self._reason_to_stop(outcome, tries, wait_s, deadline_at_s, retry=retry)
             if reason is not None:
@@ -109,6 +118,10 @@ class Client:
             self._tally.note(CallCounts(retries=1))
             self._clock.sleep(wait_s)
         raise AssertionError("count() does not end")
+
+    def mask(self, text: str) -> str:
+        """A text that the source may have put a secret into, without it."""
+        return self._masker.mask(text)
 
     def close(self) -> None:
         """Close the connections and hand in the last counts."""

@@ -49,10 +49,10 @@ def records_at(text: str, document: Any, path: str) -> list[bytes]:
         document, walked = document[key], key if walked == "the body" else f"{walked}.{key}"
     if not isinstance(document, list):
         raise NoRecords(f"{walked} is {_kind(document)}, expected a list of records")
-    texts = [item.translate(_LINE_ENDS).encode() for item in _items(text_at(text, _keys(path)))]
-    if len(texts) != len(document):
+    items = list(_items(text_at(text, _keys(path))))
+    if [value for _, value in items] != document:  # a key stands twice: its text is the first, its value the last
         raise NoRecords(f"{walked} stands twice in one object")
-    return texts
+    return [item.translate(_LINE_ENDS).encode() for item, _ in items]
 
 
 def _keys(path: str) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ def _after_space(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _items(text: str) -> Iterator[str]:
-    """The texts of a list's items."""
+def _items(text: str) -> Iterator[tuple[str, Any]]:
+    """The texts of a list's items, and what they say."""
     place = _after_space(text, 1)
     while text[place] != "]":
-        _, end = _DECODER.raw_decode(text, place)
-        yield text[place:end]
+        value, end = _DECODER.raw_decode(text, place)
+        yield text[place:end], value
         place = _after_space(text, end)
         if text[place] == ",":
             place = _after_space(text, place + 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.domain.contract import Contract
+from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import HoldfastError
 from holdfast.engine.replay import raw_as_mended, replay
 from holdfast.engine.reports import rejects_page
@@ -103,6 +103,8 @@ BAD: list[tuple[Step, str]] = [
     (Reply(200, b"[" * 100_000), "nested deeper"),
     (Reply(json={"data": {"rows": []}}), "expected the key 'items' in data, which has only 'rows'"),
     (Reply(json={"data": {"items": {"id": 1}}}), "data.items is an object, expected a list"),
+    (Reply(200, b'{"data": {"items": [{"id": 1}], "items": [{"id": 2}]}}'), "stands twice"),
+    (Reply(200, b"{}", {"Content-Type": "application/json; charset=hex"}), "expected the key 'data'"),
     (Reply(json=[]), "the body is a list, expected an object with the key 'data'"),
     (Reply(json={"data": {"items": [{"id": 1, "oops": 2}]}}), "keys that are not in the contract: 'oops'"),
     (Reply(json={"data": {"items": [record(1)]}, "meta": {"cursor": {"a": 1}}}), "meta.cursor is an object"),
@@ -129,6 +131,23 @@ def test_a_bad_answer_is_told_and_the_next_load_goes_on(
     assert len(ids(project)) == 5
     server.play(PATH, Records().step)
     loaded(project, wanted)
+    assert ids(project) == list(range(25))
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_secret_that_is_answered_is_not_repeated(status: int, server: HttpServer, project: Project) -> None:
+    """Nor a part of a header that is one."""
+    server.play(PATH, Reply(status, f"no such key: {KEY}".encode()))
+    result = project.load(contract(server, api={"headers": {"X-Auth": "Key ${API_KEY}"}}), [])
+    assert result.error is not None
+    assert "no such key: ***" in result.error.message
+    assert KEY not in str(query(project, "SELECT * FROM ops_chunk") + query(project, "SELECT * FROM ops_run"))
+    assert [call.headers["x-auth"] for call in server.calls] == [f"Key {KEY}"]
+
+
+def test_an_api_that_gives_less_than_it_is_asked_for_is_read_to_its_end(server: HttpServer, project: Project) -> None:
+    server.play(PATH, Records(size=3).step)
+    loaded(project, contract(server, api={"pagination": {"type": "page", "size": 5, "size_param": "n"}}))
     assert ids(project) == list(range(25))
 
 
@@ -198,7 +217,10 @@ def test_append_takes_what_is_new_only_and_refuses_what_would_come_twice(server:
     wanted = contract(
         server,
         write_disposition="append",
-        api={"incremental": {"field": "id", "param": "after"}, "pagination": {"type": "page", "size": 5}},
+        api={
+            "incremental": {"field": "id", "param": "after"},
+            "pagination": {"type": "page", "size": 5, "short_page_ends": True},
+        },
     )
     loaded(project, wanted)
     server.play(PATH, Reply(json={"data": {"items": [record(26)]}}))
@@ -285,3 +307,12 @@ def test_a_missing_secret_is_named(server: HttpServer, project: Project, monkeyp
     monkeypatch.setenv("API_KEY_FILE", str(Path(project.settings.project_dir, "key")))
     loaded(project, wanted)
     assert sent(server, "api_key") == [KEY]
+
+
+def test_a_validator_that_no_header_can_hold_is_not_sent_back(server: HttpServer, project: Project) -> None:
+    body = b"<rss version='2.0'><channel><title>t</title><item><guid>1</guid></item></channel></rss>"
+    server.play("/feed", Reply(200, body, {"ETag": '"caf\xe9"'}))
+    told = {"name": "news", "table": "news", "primary_key": "id", "columns": [{"name": "id", "type": "string(9)"}]}
+    wanted = contract_from({**told, "feed": {"url": server.url("/feed"), "source": "api1"}})
+    loaded(project, wanted)
+    assert loaded(project, wanted).report.counts.unchanged == 1

@@ -291,6 +291,16 @@ def test_there_is_no_time_for_a_far_slot(server: HttpServer, clock: QuickClock) 
     assert caught.value.retry_after_s == pytest.approx(3600, abs=1)
 
 
+def test_no_turn_for_another_try_says_what_was_tried(server: HttpServer, clock: QuickClock) -> None:
+    server.play("/items", Reply(503))
+    policy = Policy(source="api1", calls=1, period_s=60, deadline_s=30, breaker_failures=100)
+    with client_of(clock, policy) as client, pytest.raises(SourceUnavailable) as error:
+        client.get(server.url("/items"))
+    assert "answered 503 Service Unavailable; tried 1 times, and it may not be called again" in error.value.message
+    assert "nothing was sent" not in error.value.message
+    assert len(server.calls) == 1
+
+
 def test_calls_of_a_script_can_depend_on_the_request(server: HttpServer, clock: QuickClock) -> None:
     def page(call: Call) -> Reply:
         return Reply(json={"page": call.query["page"]})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/rdf+xml, application/xml;q=0.9, */*;q=0.5"
 NOT_MODIFIED = 304
+VALIDATOR_CHARS_MAX = 1000
 
 
 def fetch_feed(client: Client, contract: Contract, feed: Feed, caller: Caller, place: Place) -> Page:
@@ -47,7 +48,12 @@ def fetch_feed(client: Client, contract: Contract, feed: Feed, caller: Caller, p
         read.records,
         None,
         answer.url_shown,
-        etag=answer.headers.get("etag", "")[:1000],
-        modified=answer.headers.get("last-modified", "")[:100],
+        etag=_returnable(answer.headers.get("etag", "")),
+        modified=_returnable(answer.headers.get("last-modified", "")),
         warnings=tuple(read.warnings),
     )
+
+
+def _returnable(value: str) -> str:
+    """A validator that can be sent back in a header as it came; else none, and the feed is read whole next time."""
+    return value if value.isascii() and value.isprintable() and len(value) <= VALIDATOR_CHARS_MAX else ""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 _LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:\"[^\"]*\"|[^\",;\s]+))*)")
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\",;\s]+))", re.IGNORECASE)
+_ENCODINGS = ("ascii", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "iso8859-1", "iso8859-15", "cp1252")
 EXCERPT_CHARS = 60
 
 
@@ -65,6 +66,8 @@ def _text(answer: Answer) -> str:
     try:
         encoding = codecs.lookup(charset).name
     except LookupError:
+        encoding = ""
+    if encoding not in _ENCODINGS:  # a name nobody knows, or one of Python's own that is no text's
         encoding = "utf-8"
     try:
         text = answer.body.decode("utf-8-sig" if encoding == "utf-8" else encoding)
@@ -93,8 +96,7 @@ def _next(
     paging = api.pagination
     match paging.type:
         case "page" | "offset":
-            ends_short = paging.size is not None and paging.short_page_ends is not False
-            if count == 0 or (ends_short and count < (paging.size or 0)):
+            if count == 0 or (paging.short_page_ends and count < (paging.size or 0)):
                 return None
             at = int(place.at.get(paging.type, paging.start))
             return {paging.type: at + (1 if paging.type == "page" else count)}

@@ -18,12 +18,23 @@ def resolved(text: str, what: str) -> str:
     return REFERENCE.sub(lambda found: _secret(found[1], what), text)
 
 
+def secrets_in(text: str, what: str) -> list[str]:
+    """What must not be shown of a text with references: each secret by itself, and the whole of it."""
+    found = [_secret(name, what) for name in REFERENCE.findall(text)]
+    return [*found, resolved(text, what)] if found else []
+
+
 def _secret(name: str, what: str) -> str:
     if value := os.environ.get(name):
         return value
     if path := os.environ.get(f"{name}_FILE"):
         try:
-            return Path(path).read_text("utf-8").strip()
+            if value := Path(path).read_text("utf-8").strip():
+                return value
+            raise ConfigError(
+                f"{what} uses ${{{name}}}, and {name}_FILE names {path}, which is empty; nothing was asked for",
+                hint="write the secret into it",
+            )
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{what} uses ${{{name}}}, and {name}_FILE names {path}, which cannot be read: {error}; nothing was"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.sources.web_request import Caller
 from holdfast.domain.contract import Contract
-from holdfast.domain.errors import OutboundError, SourceError
+from holdfast.domain.errors import HoldfastError, OutboundError, SourceError
 from holdfast.domain.page import Page, Place
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ class WebPages:
         caller = Caller.of(contract, web)
         client = self._client(web.limits_name, caller.secrets)
         try:
-            return _fetched(client, contract, caller, place, ordinal)
-        except OutboundError as error:
-            error.message = f"{contract.name}, page {ordinal + 1:,}: {error.message}; pages done before stay"
+            page = _fetched(client, contract, caller, place, ordinal)
+        except HoldfastError as error:  # its text may hold what was answered, and answers echo keys
+            is_calls = isinstance(error, OutboundError)
+            told = f"{contract.name}, page {ordinal + 1:,}: {error.message}; pages done before stay"
+            error.message = client.mask(told if is_calls else error.message)
             error.args = (error.message,)
             raise
+        return replace(page, warnings=tuple(client.mask(warning) for warning in page.warnings))
 
     def close(self) -> None:
         while self._clients:

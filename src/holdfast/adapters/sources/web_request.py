@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from holdfast.adapters.sources.secrets import is_reference, resolved
+from holdfast.adapters.sources.secrets import is_reference, resolved, secrets_in
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import SourceError
 from holdfast.domain.web_source import Api, Auth, Feed
@@ -32,10 +32,8 @@ class Caller:
         pairs = [*parse_qsl(urlsplit(web.url).query, keep_blank_values=True), *web.texts().items()]
         secret_params = {name: resolved(text, what) for name, text in pairs if is_reference(text)}
         headers = {name: resolved(text, what) for name, text in web.headers.items()}
-        secrets = [
-            *secret_params.values(),
-            *(headers[name] for name, text in web.headers.items() if is_reference(text)),
-        ]
+        texts = [*(text for _, text in pairs), *web.headers.values()]
+        secrets = [secret for text in texts for secret in secrets_in(text, what)]
         if web.auth:
             given, more_headers, more_params = _authorized(web.auth, what)
             headers |= more_headers
@@ -63,7 +61,8 @@ class Caller:
         except ValueError:
             parts, port = urlsplit(""), None
         own = urlsplit(self.url)
-        if (parts.scheme, parts.hostname, port) != (own.scheme, own.hostname, own.port) or parts.username:
+        there, here = (parts.scheme, parts.hostname, port), (own.scheme, own.hostname, own.port)
+        if _with_port(*there) != _with_port(*here) or parts.username:
             raise SourceError(
                 f"{contract.name}: page {ordinal + 1:,} says the next page is at {parts.scheme}://{parts.hostname},"
                 f" expected {own.scheme}://{own.netloc}; nothing of this page was committed, pages done before stay",
@@ -90,7 +89,11 @@ def _authorized(auth: Auth, what: str) -> tuple[list[str], dict[str, str], dict[
         case "basic":
             both = f"{resolved(auth.username or '', what)}:{secret}"
             encoded = base64.b64encode(both.encode()).decode()
-            return [secret, encoded], {"Authorization": f"Basic {encoded}"}, {}
+            return [secret, encoded, *secrets_in(auth.username or "", what)], {"Authorization": f"Basic {encoded}"}, {}
+
+
+def _with_port(scheme: str, host: str | None, port: int | None) -> tuple[str, str | None, int | None]:
+    return scheme, host, port or {"http": 80, "https": 443}.get(scheme)
 
 
 def _with_query(url: str, pairs: Pairs) -> str:
