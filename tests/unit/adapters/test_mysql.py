@@ -86,6 +86,11 @@ def test_keys_are_told_apart_by_every_byte(database: Database) -> None:
         loose = tx.reflect("loose")
     assert loose is not None
     assert all("not exact to the byte" in str(column.type) for column in loose.columns)
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE lasting (a INT) ENGINE=MyISAM")
+        lasting = tx.reflect("lasting")
+    assert lasting is not None
+    assert "not undone by a rollback" in str(lasting.columns[0].type)
     problems = MysqlEngine().problem_with(
         TableDefinition(
             "t",

@@ -151,7 +151,8 @@ def set_up(connection: StrictConnection) -> None:
         cursor.execute(session_settings())
         cursor.execute(
             f"SET SESSION wait_timeout = {IDLE_S}, sql_safe_updates = 0, sql_auto_is_null = 0, sql_notes = 1,"
-            " max_error_count = 64, unique_checks = 1, foreign_key_checks = 1"
+            " max_error_count = 64, unique_checks = 1, foreign_key_checks = 1, completion_type = 0,"
+            " sql_select_limit = 18446744073709551615"
         )
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("SELECT @@SESSION.sql_mode, @@character_set_connection, @@SESSION.time_zone, @@local_infile")
@@ -172,5 +173,6 @@ def session_settings(lock_timeout_s: float | None = None) -> str:
     seconds = LOCK_TIMEOUT_S if lock_timeout_s is None else max(1, round(lock_timeout_s))
     return (
         f"SET SESSION sql_mode = '{MODES}', time_zone = '+00:00', innodb_lock_wait_timeout = {seconds},"
-        f" lock_wait_timeout = {seconds}, @holdfast_gone = NULL"
+        f" lock_wait_timeout = {seconds}, default_storage_engine = InnoDB, default_tmp_storage_engine = InnoDB,"
+        " @holdfast_gone = NULL"
     )

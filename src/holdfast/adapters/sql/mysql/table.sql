@@ -9,9 +9,12 @@ DROP TEMPORARY TABLE {staging}
 
 -- name: reflect_columns
 -- `type` is the declared type with its measures; no rows where there is no such table. Text must tell apart what differs in
--- a byte, also in case or in blanks at its end; time must have microseconds. Else the type says why it holds nothing.
+-- a byte, also in case or in blanks at its end; time must have microseconds; and what is written to the table must come
+-- and go with the transaction (a view has no engine of its own). Else the type says why it holds nothing.
 SELECT c.column_name AS name,
        CASE
+           WHEN t.engine <> 'InnoDB'
+           THEN c.column_type || ' in a table of engine ' || t.engine || ' (not undone by a rollback, as InnoDB''s are)'
            WHEN c.data_type IN ('varchar', 'tinytext', 'text', 'mediumtext', 'longtext')
                 AND c.collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')
            THEN CASE c.data_type WHEN 'varchar' THEN c.column_type WHEN 'longtext' THEN 'text'
@@ -37,6 +40,7 @@ SELECT c.column_name AS name,
        COALESCE(c.column_default, 'NULL') <> 'NULL' OR c.extra LIKE '%auto_increment%' OR c.extra LIKE '%GENERATED%'
            AS has_default
 FROM information_schema.columns AS c
+JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
 WHERE c.table_schema = COALESCE(:schema, DATABASE()) AND c.table_name = :table
   AND COALESCE(FIND_IN_SET(MD5(c.table_name), @holdfast_gone), 0) = 0
 ORDER BY c.ordinal_position
