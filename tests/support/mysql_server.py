@@ -99,8 +99,8 @@ class MysqlServer:
         assert mariadbd, "mariadbd is not installed: apt-get install mariadb-server"
         command = [
             *(mariadbd, "--no-defaults", f"--datadir={self._data}", f"--port={self.port}", "--bind-address=127.0.0.1"),
-            *(f"--socket={self._home}/socket", f"--pid-file={self._home}/pid", "--innodb-flush-log-at-trx-commit=0"),
-            *("--innodb-buffer-pool-size=64M", *_as_root(), *self._options),
+            *(f"--socket={self._home}/socket", f"--pid-file={self._home}/pid", f"--tmpdir={self._home}"),
+            *("--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", *_as_root(), *self._options),
         ]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
