@@ -67,7 +67,7 @@ def setup(level: str = "warning") -> None:
             structlog.processors.JSONRenderer() if as_json else _plain_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),  # whatever that is by the time of the line
         cache_logger_on_first_use=False,
     )
 

@@ -40,16 +40,17 @@ def _as_text(secret: str) -> str:
     that searching never goes back: a text is searched in time that grows with its length only.
     """
     whole = {secret, repr(secret.encode("utf-8", "surrogatepass"))[2:-1], json.dumps(secret)[1:-1]}
-    return "|".join([*map(re.escape, sorted(whole)), "".join(_character(character) for character in secret)])
+    encoded = "".join(_character(character) for character in secret)
+    return "|".join([encoded, *map(re.escape, sorted(whole, key=len, reverse=True))])  # the longest spelling first
 
 
 def _character(character: str) -> str:
     utf8, utf16 = (character.encode(name, "surrogatepass") for name in ("utf-8", "utf-16-be"))
     units = (utf16[place : place + 2].hex() for place in range(0, len(utf16), 2))
     forms = [
-        rf"\\{{0,2}}{re.escape(character)}",
         "".join(f"%(?:25)?{byte:02x}" for byte in utf8),
         "".join(rf"\\{{1,2}}u{unit}" for unit in units),
+        rf"\\{{0,2}}{re.escape(character)}",
     ]
     return f"(?>{'|'.join(forms)}{_PLUS if character == ' ' else ''})"
 
