@@ -21,6 +21,7 @@ from holdfast.engine.migrate import ledger_version
 from holdfast.engine.place import process_start, this_process
 from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import recorded_run
+from holdfast.engine.stopping import stop_on_signals
 from holdfast.fx.coverage import Coverage, Usage, coverage
 from holdfast.fx.fetching import Fetch, FetchReport, Wanted
 from holdfast.fx.gaps import GapPolicy
@@ -99,6 +100,7 @@ def fetch_rates(project: Project, settings: FxSettings, ask: Ask, *, clock: Cloc
     if name not in PROVIDERS:
         raise UsageError(f"there is no provider {name!r}; nothing was asked", hint=f"there are: {', '.join(PROVIDERS)}")
     with ExitStack() as stack:
+        stack.enter_context(stop_on_signals(0))  # at once: at most an answer is lost, and waits may be long
         provider = PROVIDERS[name](settings, stack, project.database)
         wanted = _wanted(ask, provider, now(project.database).date())
         run = stack.enter_context(recorded_run(project.database, "fx", "fx fetch"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,8 +17,10 @@ from holdfast.domain.errors import (
     ConfigError,
     FetchTakenOver,
     HoldfastError,
+    Interrupted,
     RateMissing,
     RateQuotaExhausted,
+    RatesIncomplete,
     UsageError,
 )
 from holdfast.engine.migrate import upgrade
@@ -25,8 +29,9 @@ from holdfast.fx.gaps import GapPolicy, last_known, rate_on
 from holdfast.fx.lease import Holder, Lease
 from holdfast.fx.moments import now
 from holdfast.fx.reports import provider_status
+from holdfast.outbound.policy import Policy
 from holdfast.ports.database import Database
-from tests.support.http_server import HttpServer, Reply, Reset
+from tests.support.http_server import Call, HttpServer, Reply, Reset, Silence, Step
 from tests.support.rates_project import NoWaiting, RatesProject
 from tests.support.rates_server import (
     ECB,
@@ -180,6 +185,28 @@ def test_trouble_that_passes_is_met_with_few_counted_calls(fx: RatesProject) -> 
     assert fx.query("SELECT calls FROM ops.fx_quota") == [{"calls": 6}]
 
 
+def test_a_signal_ends_a_fetch_in_good_order(fx: RatesProject) -> None:
+    def stopped(_call: Call) -> Step:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Silence()
+
+    fx.server.play(HISTORICAL, stopped, answer_days())
+    error = fx.fetch(FIRST, currencies="ILS").report.error
+    assert isinstance(error, Interrupted)
+    assert error.exit_code == 143
+    assert fx.query("SELECT holder FROM ops.fx_lease WHERE lease_name = 'currencylayer'") == [{"holder": None}]
+    assert fx.fetched(FIRST, currencies="ILS").report.stored.new == 1
+
+
+def test_a_call_that_the_breaker_keeps_back_is_not_counted(fx: RatesProject) -> None:
+    fx.server.play(HISTORICAL, Reset())
+    fx.configure(policies={"currencylayer": Policy(source="currencylayer", breaker_failures=2, breaker_cooldown_s=60)})
+    result = fx.fetch("2024-02-01", currencies="ILS")
+    assert isinstance(result.report.error, RatesIncomplete)
+    assert (result.report.calls, len(fx.server.calls)) == (2, 2)
+    assert fx.query("SELECT calls FROM ops.fx_quota") == [{"calls": 2}]
+
+
 def test_live_rates_are_todays_and_not_final(fx: RatesProject) -> None:
     stamp = int(now(fx.database).timestamp())
     body = {"success": True, "timestamp": stamp, "source": "USD", "quotes": {"USDILS": 3.6}}
@@ -251,7 +278,7 @@ def test_coverage_names_the_days_and_currencies_without_a_rate(fx: RatesProject)
         tx.insert_many("sold", [{"day": day, "currency": code, "amount": 1} for day, code in rows])
     usage = Usage("sold", "day", "currency")
     with fx.database.reading() as tx:
-        assert len(coverage(tx, usage, "fx_rates").lacking) == 4, "there is no rate yet; USD needs none"
+        assert len(coverage(tx, usage, "fx_rates").lacking) == 5, "no rate yet: a join finds none of USD either"
     fx.fetched(FIRST, currencies="ILS,EUR")
     with fx.database.reading() as tx:
         found = coverage(tx, usage, "fx_rates")
@@ -260,9 +287,10 @@ def test_coverage_names_the_days_and_currencies_without_a_rate(fx: RatesProject)
             coverage(tx, replace(usage, table="nonesuch"), "fx_rates")
     gbp, nothing = Lacking(DAYS[0], "GBP", 1), Lacking(DAYS[3], None, 1)
     assert (found.pairs, found.rows, found.pairs_older) == (5, 6, 0)
-    assert sorted(found.lacking, key=str) == sorted([gbp, Lacking(DAYS[3], "ILS", 1), nothing], key=str)
+    late = [Lacking(DAYS[3], "ILS", 1), Lacking(DAYS[3], "USD", 1)]
+    assert sorted(found.lacking, key=str) == sorted([gbp, *late, nothing], key=str)
     assert sorted(older.lacking, key=str) == sorted([gbp, nothing], key=str)
-    assert older.pairs_older == 1
+    assert older.pairs_older == 2
 
 
 def test_a_table_of_somebody_else_is_left_alone(fx: RatesProject) -> None:

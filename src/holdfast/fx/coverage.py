@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from holdfast.domain.errors import UsageError
-from holdfast.domain.rate import USD
 from holdfast.domain.table import MergeShape
 from holdfast.fx.gaps import ERROR, GapPolicy
 from holdfast.fx.moments import as_day
@@ -51,12 +50,10 @@ def coverage(tx: Transaction, usage: Usage, rates_table: str, policy: GapPolicy 
     for day, currency, rows in _used_pairs(tx, usage):
         found.pairs += 1
         found.rows += rows
-        if currency == USD:
-            continue
         used = policy.day_used(day, known[currency]) if day and currency else None
-        if used is None:
+        if used is None:  # USD too: where the table has no row, a join leaves its rows out
             found.lacking.append(Lacking(day, currency, rows))
-        elif used not in (None, day):
+        elif used != day:
             found.pairs_older += 1
     return found
 

@@ -14,7 +14,14 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from holdfast.domain.errors import BreakerOpen, HoldfastError, RateQuotaExhausted, RatesIncomplete, SourceUnavailable
+from holdfast.domain.errors import (
+    BreakerOpen,
+    HoldfastError,
+    RateLimited,
+    RateQuotaExhausted,
+    RatesIncomplete,
+    SourceUnavailable,
+)
 from holdfast.fx import quota
 from holdfast.fx.lease import Lease
 from holdfast.fx.moments import days_between, now
@@ -86,6 +93,7 @@ class Fetch:
         self._keep_trying = keep_trying
         self._reach = reach
         self.report = FetchReport()
+        self._month = ""  # of the call that was counted last
 
     def run(self, wanted: Wanted) -> FetchReport:
         """Fetch until all days are there, or an error that no waiting mends. What was stored before it stays."""
@@ -148,8 +156,12 @@ class Fetch:
                 delivery = self._provider.ask(request, self._before_call)
                 self._reach("fx.answered")
                 return delivery
+            except (BreakerOpen, RateLimited) as error:
+                if error.status is None:  # not an answer: the call was not made
+                    self._give_back()
+                raise
             except SourceUnavailable as error:
-                if n == TRIES_MAX - 1 or isinstance(error, BreakerOpen):
+                if n == TRIES_MAX - 1:
                     raise
                 log.info("asking again", provider=self._provider.name, day=str(request.first), error=error.message)
                 self._clock.sleep(max(FIRST_WAIT_S * 2**n, error.retry_after_s or 0.0))
@@ -158,14 +170,19 @@ class Fetch:
     def _before_call(self) -> None:
         """Count the call, and hold on to the lease, before it is made."""
 
-        def count() -> None:
+        def count() -> str:
             with self._database.transaction() as tx:
                 self._lease.renew(tx)
-                quota.count_call(tx, self._provider.name)
+                return quota.count_call(tx, self._provider.name)
 
-        self._keep_trying(count, "counting a call")
+        self._month = self._keep_trying(count, "counting a call")
         self.report.calls += 1
         self._reach("fx.counted")
+
+    def _give_back(self) -> None:
+        name = self._provider.name
+        self._keep_trying(lambda: quota.give_back(self._database, name, self._month), "giving a call back")
+        self.report.calls -= 1
 
     def _keep(self, delivery: Delivery) -> None:
         stored, self.report.is_shown = self._keep_trying(lambda: self._store(delivery), "storing rates")

@@ -30,8 +30,8 @@ def _opened(tx: Transaction, provider: str, month: str) -> None:
         tx.run("fx_quota_open", provider=provider, quota_month=month, range_refused=False)
 
 
-def count_call(tx: Transaction, provider: str) -> None:
-    """Count one call more. Raises RateQuotaExhausted while the provider is to be left alone."""
+def count_call(tx: Transaction, provider: str) -> str:
+    """Count one call more, and say for which month. Raises RateQuotaExhausted while it is to be left alone."""
     exhausted = tx.run("fx_quota_exhausted", provider=provider).first
     if exhausted:
         until = as_moment(exhausted["exhausted_until"])
@@ -43,6 +43,13 @@ def count_call(tx: Transaction, provider: str) -> None:
     month = month_of(as_moment(tx.run("fx_now").rows[0]["now"]))
     _opened(tx, provider, month)
     tx.run("fx_quota_count", provider=provider, quota_month=month)
+    return month
+
+
+def give_back(database: Database, provider: str, month: str) -> None:
+    """The call that was counted last was not made after all. Lost by a kill, which counts one too many at worst."""
+    with database.transaction() as tx:
+        tx.run("fx_quota_give_back", provider=provider, quota_month=month)
 
 
 def remember_exhausted(database: Database, provider: str, error: RateQuotaExhausted) -> None:

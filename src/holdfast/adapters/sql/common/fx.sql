@@ -63,6 +63,10 @@ VALUES (:provider, :quota_month, 0, :range_refused)
 -- name: fx_quota_count
 UPDATE {ops}fx_quota SET calls = calls + 1 WHERE provider = :provider AND quota_month = :quota_month
 
+-- name: fx_quota_give_back
+-- A call that was counted, but not made: the breaker or the source's own limit kept it back.
+UPDATE {ops}fx_quota SET calls = calls - 1 WHERE provider = :provider AND quota_month = :quota_month AND calls > 0
+
 -- name: fx_quota_exhaust
 UPDATE {ops}fx_quota SET exhausted_until = {later:wait_s}, reason = :reason
 WHERE provider = :provider AND quota_month = :quota_month
