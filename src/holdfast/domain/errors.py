@@ -134,6 +134,10 @@ class RejectBudgetExceeded(HoldfastError):
     allowed: int | None = None
 
 
+class PlaceLost(SourceError):
+    """An API does not know the place of a page any more, so its extraction cannot be gone on with."""
+
+
 class SourceChanged(HoldfastError):
     pass
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 At = dict[str, str | int]
+LOST_PATTERN = '%"lost": true%'
 WARNINGS_PATTERN = '%"warnings": ["%'  # what LIKE finds in a place that has any
 
 
@@ -25,7 +26,7 @@ class Place:
 
     `at`: the page number, offset, cursor or address; empty: the first page. `since`: what the incremental parameter is
     sent. `high`: as of the pages before. `previous`: hash of the records before. `mark`: an earlier `at` that must not
-    come again. `etag`, `modified`: of the last time.
+    come again. `etag`, `modified`: of the last time. `lost`: the API does not know it any more.
     """
 
     at: At = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Place:
     mark: str = ""
     etag: str = ""
     modified: str = ""
+    lost: bool = False
     done: Done | None = None
 
     def to_json(self) -> str:

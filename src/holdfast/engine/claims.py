@@ -6,10 +6,11 @@ transaction and finds its own epoch there, or raises ClaimLost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.domain.chunk import ChunkState, Span
 from holdfast.domain.errors import ClaimLost
+from holdfast.domain.page import Place
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import LoadKind
 from holdfast.engine.place import Process, process_start
@@ -99,8 +100,12 @@ class Claimant:
         with self.database.transaction() as tx:
             tx.run("release_chunk", dataset=claim.dataset, number=claim.number, epoch=claim.epoch)
 
-    def fail(self, claim: Claim, error: str) -> None:
+    def fail(self, claim: Claim, error: str, *, is_lost: bool = False) -> None:
+        """`is_lost`: a page that no later load can go on at."""
         with self.database.transaction() as tx:
+            if is_lost and claim.place:
+                place = replace(Place.from_json(claim.place), lost=True).to_json()
+                tx.run("page_lost", dataset=claim.dataset, number=claim.number, epoch=claim.epoch, place=place)
             tx.run("fail_chunk", dataset=claim.dataset, number=claim.number, epoch=claim.epoch, error=error)
 
     def expire_dead(self) -> int:

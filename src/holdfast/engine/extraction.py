@@ -12,8 +12,8 @@ from holdfast.domain.chunk import FileStamp, PlannedChunk, Span
 from holdfast.domain.contract import NO_SHARE, Contract
 from holdfast.domain.errors import ContractError
 from holdfast.domain.origin import CHUNK_STEP
-from holdfast.domain.page import Place
-from holdfast.engine.ledger import DatasetLock, FileLayout, FileVersion, current_files, unfinished_loads
+from holdfast.domain.page import LOST_PATTERN, Place
+from holdfast.engine.ledger import DatasetLock, FileLayout, FileVersion, Load, current_files, unfinished_loads
 from holdfast.engine.planner import Plan, PlannedFile
 from holdfast.engine.since import since_of
 from holdfast.engine.spans import CutFile
@@ -28,7 +28,8 @@ def plan_extraction(database: Database, contract: Contract) -> Plan:
     with database.reading() as tx:
         exists = bool(tx.run("ledger_exists").rows[0]["found"])
         current = current_files(tx, contract.name) if exists else []
-        unfinished = {load.number for load in unfinished_loads(tx, contract.name)} if exists else set()
+        loads = unfinished_loads(tx, contract.name) if exists else []
+        unfinished = {load.number for load in loads if not is_lost(tx, load)}
         under_way = next((file for file in current if file.load_number in unfinished and file.uri == web.uri), None)
         first = tx.run("page_first", dataset=contract.name, file_number=under_way.number) if under_way else None
         last = tx.run("page_last", dataset=contract.name, uri=web.uri).first if exists else None
@@ -103,6 +104,14 @@ def reserve_numbers(tx: Transaction, lock: DatasetLock, contract: Contract, file
 def source_of(contract: Contract) -> tuple[str, str]:
     """Loads of one source can go on from each other's chunks; a load of another source is given up."""
     return (contract.web.uri, contract.web.form) if contract.web else ("", "")
+
+
+def is_lost(tx: Transaction, load: Load) -> bool:
+    """Is it an extraction whose next page the API does not know any more?"""
+    if load.contract.web is None:
+        return False
+    found = tx.run("pages_lost", dataset=load.dataset, load_number=load.number, pattern=LOST_PATTERN).rows[0]
+    return bool(found["pages"])
 
 
 def refuse_share(contract: Contract, max_rejects: str | int | None) -> None:

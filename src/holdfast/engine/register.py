@@ -13,7 +13,7 @@ from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract, parse_budget
 from holdfast.domain.origin import origin_range
 from holdfast.engine.drifting import record
-from holdfast.engine.extraction import refuse_share, reserve_numbers, source_of
+from holdfast.engine.extraction import is_lost, refuse_share, reserve_numbers, source_of
 from holdfast.engine.faults import reach
 from holdfast.engine.landing import landing_shape, landing_table
 from holdfast.engine.ledger import (
@@ -242,8 +242,12 @@ def _gave_up_replace_of_other_kind(tx: Transaction, contract: Contract) -> bool:
 
 
 def _gave_up_other_sources(tx: Transaction, contract: Contract) -> bool:
-    """Pages of another address, or that lead on in another way, are not gone on with; nor are files beside pages."""
-    strange = [load for load in unfinished_loads(tx, contract.name) if source_of(load.contract) != source_of(contract)]
+    """Pages of another address, or that lead on in another way, are not gone on with; nor are files beside pages.
+
+    Nor is an extraction that the API does not let us go on with.
+    """
+    unfinished, source = unfinished_loads(tx, contract.name), source_of(contract)
+    strange = [load for load in unfinished if source_of(load.contract) != source or is_lost(tx, load)]
     for load in strange:
         abandon(tx, load)
     return bool(strange)

@@ -17,6 +17,7 @@ from holdfast.domain.errors import (
     CommitUnknown,
     ConstraintViolation,
     HoldfastError,
+    PlaceLost,
     RejectBudgetExceeded,
     SourceError,
     StatementFailed,
@@ -95,7 +96,8 @@ class Worker:
         except (UniqueViolation, ConstraintViolation, StatementFailed, SourceError, MemoryError) as error:
             text = str(error) or type(error).__name__
             log.error("chunk failed", chunk=claim.number, error=text)
-            self._try(lambda: self.claimant.fail(claim, text), "marking a chunk failed")
+            is_lost = isinstance(error, PlaceLost)
+            self._try(lambda: self.claimant.fail(claim, text, is_lost=is_lost), "marking a chunk failed")
         except RejectBudgetExceeded as over:
             if self._stopped_load(claim, over):
                 raise

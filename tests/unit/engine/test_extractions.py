@@ -316,3 +316,40 @@ def test_a_validator_that_no_header_can_hold_is_not_sent_back(server: HttpServer
     wanted = contract_from({**told, "feed": {"url": server.url("/feed"), "source": "api1"}})
     loaded(project, wanted)
     assert loaded(project, wanted).report.counts.unchanged == 1
+
+
+@pytest.mark.parametrize("kind", [{}, {"write_disposition": "replace"}])
+def test_an_extraction_whose_cursor_expired_begins_anew(
+    kind: dict[str, str], server: HttpServer, project: Project, tmp_path: Path
+) -> None:
+    """Not while it is under way: only where a later process was told to go on with it."""
+    wanted = contract(server, api={"pagination": {"type": "cursor", "cursor": "meta.cursor"}}, **kind)
+    good = Records().step
+    server.play(PATH, good, good, Reply(410, b"cursor expired"))
+    first = project.load(wanted, [])
+    assert first.error is not None
+    assert "410" in first.error.message
+    with opened(tmp_path) as later:
+        assert "goes on after 2 pages" in later.plan(wanted, []).files[0].extraction
+        refused = later.load(wanted, [])
+        assert refused.error is not None
+        assert refused.error.exit_code == 1
+        assert "the next load gives this extraction up and begins another one" in refused.error.message
+        assert "one extraction, of everything" in later.plan(wanted, []).files[0].extraction
+        server.play(PATH, good)
+        loaded(later, wanted)
+        assert ids(later) == list(range(25))
+        states = query(later, "SELECT status FROM ops_load ORDER BY number")
+    assert [row["status"] for row in states] == ["abandoned", "done"]
+
+
+def test_an_append_whose_cursor_expired_is_not_begun_anew(server: HttpServer, project: Project, tmp_path: Path) -> None:
+    api = {"incremental": {"field": "id", "param": "after"}, "pagination": {"type": "cursor", "cursor": "meta.cursor"}}
+    wanted = contract(server, api=api, write_disposition="append")
+    server.play(PATH, Records().step, Reply(410))
+    assert project.load(wanted, []).error is not None
+    with opened(tmp_path) as later:
+        refused = later.load(wanted, [])
+        assert "would bring rows that were committed once more" in str(refused.error and refused.error.hint)
+        assert "goes on after 1 page" in later.plan(wanted, []).files[0].extraction
+        assert ids(later) == list(range(5))

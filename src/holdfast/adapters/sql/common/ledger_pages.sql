@@ -36,6 +36,15 @@ WHERE dataset = :dataset AND file_number = :file_number AND status = 'open'
 SELECT number, ordinal, place FROM {ops}chunk
 WHERE dataset = :dataset AND run_id = :run_id AND place LIKE :pattern ORDER BY number
 
+-- name: page_lost
+-- The API does not know the page's place any more: the extraction is given up by the next load.
+UPDATE {ops}chunk SET place = :place
+WHERE dataset = :dataset AND number = :number AND epoch = :epoch AND state = 'claimed'
+
+-- name: pages_lost
+SELECT COUNT(*) AS pages FROM {ops}chunk
+WHERE dataset = :dataset AND load_number = :load_number AND state <> 'dropped' AND place LIKE :pattern
+
 -- name: page_of
 -- Which page of its extraction a chunk is, from 0; no row where it is none.
 SELECT ordinal FROM {ops}chunk WHERE dataset = :dataset AND number = :number AND place IS NOT NULL
