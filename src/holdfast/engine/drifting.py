@@ -24,6 +24,7 @@ from holdfast.ports.database import Database, Row, Transaction
 
 LEDGER_VERSION = 5  # the first that has a history of drift
 DECIMAL_PRECISION_ROOMY = 18
+FIELD_CHARS_MAX = 2000  # of a field's name, in the history
 _KEPT_KEYS = ("trim", "null_values", "true_values", "false_values")
 
 
@@ -134,7 +135,8 @@ class _Settler:
             self._note(finding, Action.REFUSED)
         else:
             place = self._delivery.names.index(finding.field)
-            rule = new_column(self.contract, finding.field, self._delivery.sample.get(place, ()))
+            texts, told = self._delivery.sample.get(place, ()), self._delivery.types.get(place)
+            rule = new_column(self.contract, finding.field, texts, told)
             self._apply(replace(finding, column=rule.name, type=rule.type), rule)
 
     def _widened(self, finding: Finding) -> None:
@@ -177,8 +179,11 @@ class Drift:
         self.noted += settled.noted
 
 
-def new_column(contract: Contract, field: str, texts: Sequence[str | None]) -> Column:
-    """A nullable column for a field the contract does not know, with a type that reads its values and has room."""
+def new_column(contract: Contract, field: str, texts: Sequence[str | None], told: ColumnType | None = None) -> Column:
+    """A nullable column for a field the contract does not know, with a type that reads its values and has room.
+
+    `told`: the type that the file itself says the field has.
+    """
     from holdfast.parsing.infer import sql_names
     from holdfast.parsing.infer_types import Seen, guess_type
 
@@ -187,13 +192,13 @@ def new_column(contract: Contract, field: str, texts: Sequence[str | None]) -> C
         if text is not None:
             seen.add(text, None)
     guess = guess_type(field, seen)
-    keys = {key: value for key, value in guess.keys.items() if key in _KEPT_KEYS}
+    keys = {} if told else {key: value for key, value in guess.keys.items() if key in _KEPT_KEYS}
     taken = {name.lower() for name in contract.column_names} | {(contract.processed_at or "").lower()}
     name = wanted = sql_names([field])[0]
     number = 2
     while name.lower() in taken or name.startswith((RESERVED_PREFIX, "_origin")):
         name, number = f"{wanted.lstrip('_')[:58]}_{number}", number + 1
-    return Column(name=name, type=_roomy(guess.type), sources=[field], nullable=True, **keys)
+    return Column(name=name, type=_roomy(told or guess.type), sources=[field], nullable=True, **keys)
 
 
 def _roomy(column_type: ColumnType) -> ColumnType:
@@ -264,8 +269,9 @@ def record(tx: Transaction, dataset: str, run_id: str, noted: Sequence[Noted]) -
             "uri": note.uri,
             "kind": str(finding.kind),
             "column_name": finding.column,
-            "field": finding.field,
+            "field": finding.field[:FIELD_CHARS_MAX],
             "action": str(note.action),
+            "rule": note.rule.model_dump_json(by_alias=True) if note.rule else None,
         }
         if tx.run("drift_told", **told).rows[0]["told"]:
             continue
@@ -276,7 +282,6 @@ def record(tx: Transaction, dataset: str, run_id: str, noted: Sequence[Noted]) -
             run_id=run_id,
             detail=finding.detail,
             confidence=f"{finding.confidence:.3f}",
-            rule=note.rule.model_dump_json(by_alias=True) if note.rule else None,
         )
 
 

@@ -47,10 +47,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A file's field names in its order, and by place some of each field's texts (none: names alone are compared)."""
+    """A file's field names in its order, and by place some of each field's texts (none: names alone are compared).
+
+    `types`: by place the column type that holds just what the field does, where the file says so itself.
+    """
 
     names: tuple[str, ...]
     sample: Mapping[int, Sequence[str | None]] = field(default_factory=dict)
+    types: Mapping[int, ColumnType] = field(default_factory=dict)
 
 
 def differences(contract: Contract, delivery: Delivery) -> list[Finding]:
@@ -58,13 +62,12 @@ def differences(contract: Contract, delivery: Delivery) -> list[Finding]:
     places = field_places(contract, delivery.names)
     taken = {place for place in places.values() if place is not None}
     answered = {header_key(name) for column in contract.columns for name in column.header_names}
-    spare = [
-        place
-        for place, name in enumerate(delivery.names)
-        if place not in taken and name.strip() and header_key(name) not in answered
-    ]
+    spare: dict[str, int] = {}  # of fields with one name the first: whether they may stand twice is the reader's matter
+    for place, name in enumerate(delivery.names):
+        if place not in taken and name.strip() and header_key(name) not in answered:
+            spare.setdefault(header_key(name), place)
     missing = [column for column in contract.columns if places[column.name] is None]
-    renames = likely_renames(missing, {place: delivery.names[place] for place in spare}, delivery.sample)
+    renames = likely_renames(missing, {place: delivery.names[place] for place in spare.values()}, delivery.sample)
     found = [_renamed(rename, delivery) for rename in renames]
     found += [
         Finding(kind=Difference.MISSING, column=column.name, detail=f"no field answers to {column.name!r}")
@@ -76,12 +79,12 @@ def differences(contract: Contract, delivery: Delivery) -> list[Finding]:
             field=delivery.names[place],
             detail=f"field {delivery.names[place]!r} is not in the contract",
         )
-        for place in spare
+        for place in spare.values()
     ]
     for column in contract.columns:
-        place = places[column.name]
-        if place is not None:
-            found += _of_type(column, delivery.names[place], delivery.sample.get(place, ()))
+        at = places[column.name]
+        if at is not None:
+            found += _of_type(column, delivery.names[at], delivery.sample.get(at, ()))
     found += _reordered(contract, places, delivery.names)
     return found
 

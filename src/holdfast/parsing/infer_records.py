@@ -77,7 +77,7 @@ def typed_layout(table: pa.Table) -> tuple[Layout, list[Guess]]:
 
     columns, guesses = [], []
     for field in table.schema:
-        guess = _guess_of(field.type)
+        guess = guess_of(field.type)
         placeholder = Column(name="x", type=guess.type if guess else ColumnType(Kind.STRING))
         texts = texts_of(_one_array(table.column(field.name)), placeholder)[0]
         column = [text or "" for text in texts.to_pylist()]
@@ -98,7 +98,7 @@ def _one_array(values: pa.ChunkedArray) -> pa.Array:
     return joined.combine_chunks() if hasattr(joined, "chunks") else joined
 
 
-def _guess_of(kind: pa.DataType) -> Guess | None:
+def guess_of(kind: pa.DataType) -> Guess | None:
     """The column type that holds just what this type does; None for texts, which may hold anything."""
     import pyarrow as pa
 

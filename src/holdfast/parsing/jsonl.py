@@ -58,6 +58,7 @@ def read_top(head: bytes, contract: Contract, at_eof: bool, file_name: str) -> H
             continue
         try:
             found = load_object(line.decode())
+            _refuse_odd_keys(found)
         except (_Bad, UnicodeDecodeError) as error:
             why = why or str(error)
             continue
@@ -185,6 +186,14 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _refuse_odd_keys(found: Iterable[str]) -> None:
+    """A key becomes a field's name, which the ledger could not hold. Raises _Bad."""
+    for key in found:
+        if "\0" in key or not _is_whole(key):
+            code = "E_NUL" if "\0" in key else "E_ENCODING"
+            raise _Bad(code, f"{REASON_CODES[code]}: key {key!r}")
+
+
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_without_twins)
 
 
@@ -265,6 +274,8 @@ class LineReader:
 
     def _ways_into(self, found: dict[str, Any]) -> list[_Way]:
         """Which key of such an object each column takes; objects of one file tend to have the same keys."""
+        if not self.lenient:
+            _refuse_odd_keys(found)
         keys: dict[str, str] = {}
         for key in found:
             folded = header_key(key)

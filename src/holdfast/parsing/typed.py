@@ -112,6 +112,8 @@ def texts_of(values: pa.Array, column: Column) -> tuple[pa.Array, Reasons]:
     kind = values.type
     if is_text(kind):
         return _texts(values, column)
+    if pa.types.is_nested(kind):
+        return _documents(values, column)
     return _text_of_type(values, kind, column), {}
 
 
@@ -130,9 +132,21 @@ def _text_of_type(values: pa.Array, kind: pa.DataType, column: Column) -> pa.Arr
         return values.cast(pa.date32()).cast(pa.string())
     if types.is_fixed_size_binary(kind):
         return pa.array([None if value is None else value.hex() for value in values.to_pylist()], pa.string())
-    if types.is_nested(kind):
-        return pa.array([None if value is None else to_json(value) for value in values.to_pylist()], pa.string())
     return values.cast(pa.string())
+
+
+def _documents(values: pa.Array, column: Column) -> tuple[pa.Array, Reasons]:
+    """Nested values as JSON. Not every one can be: some moments have no date, or more digits than Python's."""
+    reasons: Reasons = {}
+    texts: list[str | None] = []
+    for row, value in enumerate(values):
+        try:
+            texts.append(to_json(value.as_py()) if value.is_valid else None)
+        except (ValueError, OverflowError, pa.ArrowException) as error:
+            reason = Reason("E_JSON", f"expected what JSON can say: {error}", column.name)
+            texts.append("not to be said in JSON")
+            reasons[row] = (reason,)
+    return pa.array(texts, pa.string()), reasons
 
 
 def _decimals(values: pa.Array) -> pa.Array:

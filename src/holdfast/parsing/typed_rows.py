@@ -96,7 +96,7 @@ def _as_json(text: str | None, bound: BoundColumn, kind: pa.DataType) -> str:
         try:
             return read_json(text, wanted)
         except Unfit:
-            return to_json(text)
+            return f"[NaN, {to_json(text)}]"  # rejected again if it is not mended: a mere text would be a document
     if pa.types.is_temporal(plain(kind)) and wanted.kind in (Kind.DATE, Kind.TIMESTAMP):
         return to_json(_as_the_contract_writes(text, wanted))
     return to_json(text)

@@ -112,6 +112,38 @@ def test_evolve_widens_where_the_engine_can(place: Place) -> None:
         assert {action for *_, action in place.drift()} == {"recorded"}
 
 
+def test_every_widening_of_a_column_is_remembered(place: Place) -> None:
+    if not place.project.database.traits.can_widen:
+        return  # where nothing is widened there is nothing to remember
+    asked = contract(drift="evolve")
+    for number, digits in enumerate((6, 9, 12), 1):
+        place.write(f"{number}.csv", HEADER, [f"{number},Ann,{'1' * digits}.00"])
+        place.load(asked)
+    late = [*lines(10, 4010, "#,Ann,1.00"), f"5000,Ann,{'2' * 12}.00"]  # beyond what is looked at
+    place.write("4.csv", HEADER, late)
+    assert place.load(asked).report.counts.rejected == 0
+
+
+def test_a_new_field_of_json_lines_gets_the_type_of_all_its_values_nested_ones_too(place: Place) -> None:
+    asked = contract(drift="evolve", source="*.jsonl")
+    rows = [f'{{"id": {i}, "customer_name": "A", "amount": 1, "of": {{"a": {i}}}, "n": {i}}}' for i in range(1, 4)]
+    place.write("1.jsonl", rows[0], rows[1:])
+    assert place.load(asked).report.counts.rejected == 0
+    assert [row["n"] for row in place.rows("id, n")] == [1, 2, 3]
+    rules = {row["field"]: row["detail"] for row in history(place.project.database, "t", 50)}
+    assert set(rules) == {"of", "n"}
+
+
+def test_names_that_no_ledger_could_hold_are_told_not_tripped_over(place: Place) -> None:
+    asked = contract(drift="discard_column", source="[12].*", columns=COLUMNS[:2])
+    row = '"id": 1, "customer_name": "A"'
+    place.write("1.jsonl", f"{{{row}}}", [f'{{{row}, "a{odd}": 1}}' for odd in ("\\u0000", "\\ud800")])
+    place.write("2.csv", f"id,customer_name,{'long' * 1000},twice,twice", ["2,B,x,y,z"])
+    result = place.load(asked).report.counts
+    assert (result.inserted, result.rejected) == (2, 2)
+    assert [len(row["field"]) for row in history(place.project.database, "t", 50)] == [5, 2000]
+
+
 def test_freeze_refuses_and_leaves_everything(place: Place) -> None:
     place.write("1.csv", f"{HEADER},note", ["1,Ann,1.50,a"])
     with pytest.raises(DriftRefused, match="field 'note' is not in the contract"):

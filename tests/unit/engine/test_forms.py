@@ -139,6 +139,35 @@ def test_parquet_types_arrive_exactly_and_bad_rows_can_be_mended(project: Projec
     assert rows(project, "id, day, at")[0] == (0, "2024-02-05", f"{START:%Y-%m-%d %H:%M:%S.%f}")
 
 
+def test_what_is_no_json_is_never_replayed_as_a_text(project: Project, tmp_path: Path) -> None:
+    """A list with NaN, a text that is no JSON, and moments that Python has no word for: each its own row's matter."""
+    of = contract({"id": "bigint", "doc": "json", "name": "string"})
+    lists = pa.table({"id": [1, 2], "doc": [[1.5], [float("nan")]], "name": ["a", "b"]})
+    moments = pa.array([[0], [2**62]], pa.list_(pa.timestamp("us")))
+    for name, table in {
+        "1": lists,
+        "2": pa.table({"id": [3, 4], "doc": ["{}", "not"], "name": ["c", "d"]}),
+        "3": pa.table({"id": [5, 6], "doc": moments, "name": ["e", "f"]}),
+    }.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    assert [len(load(project, of, f"{name}.parquet")) for name in "123"] == [1, 2, 3]
+    _, again = project.replay(of, None)
+    assert (again.still_rejected, again.replayed) == (3, 0)
+    assert [row[0] for row in rows(project, "id")] == [1, 3, 5]
+
+
+def test_parquet_fields_with_one_name_are_refused_and_new_ones_keep_their_type(
+    project: Project, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table([pa.array([1])] * 3, names=["id", "v", "v"]), tmp_path / "1.parquet")
+    of = contract({"id": "bigint"}, drift="evolve")
+    with pytest.raises(SourceError, match="several fields named 'v'"):
+        load(project, of, "1.parquet")
+    pq.write_table(pa.table({"id": [1], "v": [{"a": 1}], "f": [1.5]}), tmp_path / "2.parquet")
+    assert load(project, of, "2.parquet") == []
+    assert rows(project, "id, v, f") == [(1, '{"a": 1}', 1.5)]
+
+
 def test_a_huge_row_group_is_cut_by_rows_and_an_entity_is_not(project: Project, tmp_path: Path) -> None:
     table = pa.table({"id": pa.array(range(9000), pa.int64()), "shop": pa.array([n // 700 for n in range(9000)])})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=4500)

@@ -20,6 +20,7 @@ from holdfast.engine.spans import CutFile, content_hash
 from holdfast.parsing.drift import Delivery
 from holdfast.parsing.formats import bound
 from holdfast.parsing.header import field_places
+from holdfast.parsing.infer_records import guess_of
 from holdfast.parsing.parsed import ParsedChunk, joined
 from holdfast.parsing.typed import texts_of
 from holdfast.parsing.typed_rows import check_types, parse_rows
@@ -39,6 +40,11 @@ class ParquetForm:
     def layout(self, handle: SourceHandle, stamp: FileStamp, contract: Contract) -> FileLayout:  # noqa: ARG002
         footer = read_footer(handle, stamp.size_bytes, stamp.uri)
         schema = _schema(footer, stamp.uri)
+        if twins := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+            raise SourceError(
+                f"{stamp.uri} has several fields named {twins[0]!r}: which is which cannot be told; nothing was loaded",
+                hint="have them named differently; a join or a merge of two tables may have made them",
+            )
         rows = footer.metadata.num_rows
         return FileLayout(tuple(schema.names), "lf", "utf-8", data_start=0, data_end=rows, form="parquet")
 
@@ -51,14 +57,16 @@ class ParquetForm:
         if not sampled or not spare:
             return Delivery(layout.names)
         footer = read_footer(handle, stamp.size_bytes, stamp.uri)
+        schema_types = _schema(footer, stamp.uri).types
+        types = {place: guess.type for place in spare if (guess := guess_of(schema_types[place]))}
         span, names = Span(0, min(SAMPLE_ROWS, layout.data_end)), [layout.names[place] for place in spare]
         try:
             batches = list(_batches(_file(handle, stamp, footer), footer, span, names, SAMPLE_ROWS))
         except _BROKEN:
-            return Delivery(layout.names)  # whoever loads it says what is wrong
+            return Delivery(layout.names, types=types)  # whoever loads it says what is wrong
         text = Column(name="text", type="string", nullable=True)
         rows = [(place, batch.column(layout.names[place])) for batch in batches for place in spare]
-        return Delivery(layout.names, {place: texts_of(values, text)[0].to_pylist() for place, values in rows})
+        return Delivery(layout.names, {place: texts_of(values, text)[0].to_pylist() for place, values in rows}, types)
 
     def cut(
         self,

@@ -83,8 +83,12 @@ class TextForm:
         places = tuple(BoundColumn(column, ValueReader(column), place) for place, column in enumerate(columns))
         fields = Layout(places, len(places), layout.newline, layout.encoding, layout.heading.encode(layout.encoding))
         parsed = self._text.parse_chunk(data[: size or 0], fields, as_text, first_line=1, base_offset=0)
-        texts = (parsed.table.column(place).to_pylist() for place in range(len(columns)))
-        return {place: [text for text in found if text is not None] for place, found in enumerate(texts)}
+        texts = [parsed.table.column(place).to_pylist() for place in range(len(columns))]
+        for nested in (reject for reject in parsed.rejects if reject.reasons[0].code == "E_NESTED"):
+            row = self._text.texts_of(nested.raw.decode(layout.encoding), fields, as_text)
+            for values, text in zip(texts, row, strict=True):
+                values.append(text)
+        return {place: [text for text in values if text is not None] for place, values in enumerate(texts)}
 
     def cut(
         self,

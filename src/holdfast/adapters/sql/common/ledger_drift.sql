@@ -18,10 +18,11 @@ CREATE TABLE {ops}drift (
 )
 
 -- name: drift_told
--- A difference that came before is not told again, but of every file that is refused for it.
+-- A difference that came before is not told again, but of every file that is refused for it; and what is applied is
+-- remembered by its rule: a column may be widened more than once.
 SELECT COUNT(*) AS told FROM {ops}drift
 WHERE dataset = :dataset AND kind = :kind AND column_name = :column_name AND field = :field AND action = :action
-  AND (uri = :uri OR action <> 'refused')
+  AND (uri = :uri OR action <> 'refused') AND (action <> 'applied' OR rule = :rule)
 
 -- name: drift_add
 INSERT INTO {ops}drift (id, dataset, run_id, uri, kind, column_name, field, detail, confidence, action, rule, seen_at)
