@@ -15,7 +15,7 @@ from datetime import date
 
 from holdfast.domain.errors import RatesUnusable, SourceUnavailable
 from holdfast.domain.rate import USD, Pair, Quote, is_currency, rate_of
-from holdfast.fx.moments import days_between
+from holdfast.fx.moments import days_between, strict_day
 from holdfast.outbound.client import Client
 from holdfast.ports.rates import BeforeCall, Delivery, NoData, RateRequest
 
@@ -107,7 +107,7 @@ def _days(rows: Iterator[list[str]], request: RateRequest, wanted: set[str]) -> 
     for row in rows:
         if not row:
             continue
-        day = date.fromisoformat(row[0].strip())
+        day = strict_day(row[0].strip())
         if len(row) != len(header) or day in found:
             raise ValueError(f"{day} stands there twice, or has {len(row)} fields where the header has {len(header)}")
         asked = request.first <= day <= request.last

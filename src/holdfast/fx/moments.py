@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,13 @@ def as_day(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
 
 
+def strict_day(text: str) -> date:
+    """A day as 2024-01-05, and in no other of ISO 8601's ways. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError(f"expected a day as 2024-01-05, found {text[:20]!r}")
+    return date.fromisoformat(text)
+
+
 def now(database: Database) -> datetime:
     """The database's clock: machines that share a ledger agree on it."""
     with database.reading() as tx:
@@ -42,9 +50,7 @@ def day_given(text: str, option: str, today: date) -> date:
     if text in ("today", "yesterday"):
         return today if text == "today" else today - ONE_DAY
     try:
-        if len(text) != len("2024-01-05"):
-            raise ValueError("expected YYYY-MM-DD")
-        return date.fromisoformat(text)
+        return strict_day(text)
     except ValueError as error:
         raise UsageError(
             f"{option} {text!r} is no day: {error}; nothing was asked",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from holdfast.domain.errors import SourceError
 from holdfast.domain.rate import USD, Pair, Quote, is_currency, rate_of
-from holdfast.fx.moments import days_between
+from holdfast.fx.moments import days_between, strict_day
 from holdfast.ports.rates import BeforeCall, Delivery, NoData, RateRequest
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -86,13 +86,12 @@ class RatesFile:
         day, currency, rate = (row[name] for name in (self._columns.date, self._columns.currency, self._columns.rate))
         if not is_currency(currency):
             raise ValueError(f"{currency[:20]!r} is no currency code of three capital letters")
-        if len(day) != len("2024-01-05"):
-            raise ValueError(f"{day[:20]!r} is no day as 2024-01-05")
+        rate_date = strict_day(day)
         rate_of(rate)
         if currency == USD and rate_of(rate) != 1:
             raise ValueError(f"one USD is 1 USD, not {rate}")
         base, quote = self._pair(currency)
-        return Quote(base, quote, date.fromisoformat(day), rate)
+        return Quote(base, quote, rate_date, rate)
 
     def _text(self) -> str:
         try:

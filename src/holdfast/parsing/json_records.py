@@ -49,10 +49,14 @@ def records_at(text: str, document: Any, path: str) -> list[bytes]:
         document, walked = document[key], key if walked == "the body" else f"{walked}.{key}"
     if not isinstance(document, list):
         raise NoRecords(f"{walked} is {_kind(document)}, expected a list of records")
-    items = list(_items(text_at(text, _keys(path))))
-    if [value for _, value in items] != document:  # a key stands twice: its text is the first, its value the last
+    texts: list[bytes] = []
+    for item, value in _items(text_at(text, _keys(path))):
+        if len(texts) == len(document) or value != document[len(texts)]:
+            raise NoRecords(f"{walked} stands twice in one object")  # its text is the first, its value the last
+        texts.append(item.translate(_LINE_ENDS).encode())
+    if len(texts) != len(document):
         raise NoRecords(f"{walked} stands twice in one object")
-    return [item.translate(_LINE_ENDS).encode() for item, _ in items]
+    return texts
 
 
 def _keys(path: str) -> tuple[str, ...]:

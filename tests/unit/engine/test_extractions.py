@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -108,6 +109,7 @@ BAD: list[tuple[Step, str]] = [
     (Reply(json=[]), "the body is a list, expected an object with the key 'data'"),
     (Reply(json={"data": {"items": [{"id": 1, "oops": 2}]}}), "keys that are not in the contract: 'oops'"),
     (Reply(json={"data": {"items": [record(1)]}, "meta": {"cursor": {"a": 1}}}), "meta.cursor is an object"),
+    (Reply(200, b'{"data": {"items": []}, "meta": {"cursor": "\\ud83d"}}'), "half a surrogate pair"),
     (Reply(401, b"no"), "401"),
     (Reply(503), "503"),
     (Reset(), "api1"),
@@ -149,6 +151,17 @@ def test_an_api_that_gives_less_than_it_is_asked_for_is_read_to_its_end(server: 
     server.play(PATH, Records(size=3).step)
     loaded(project, contract(server, api={"pagination": {"type": "page", "size": 5, "size_param": "n"}}))
     assert ids(project) == list(range(25))
+
+
+def test_a_next_address_is_sent_as_it_came_but_for_the_secret(server: HttpServer, project: Project) -> None:
+    """It may be signed, or in another encoding."""
+    following = f"{PATH}?at=a%20b+c%FF&flag&api_key={quote(KEY)}&empty="
+    server.play(PATH, Reply(json={"data": {"items": []}, "next": following}), Reply(json={"data": {"items": []}}))
+    paging = {"type": "next_url", "next": "next"}
+    loaded(project, contract(server, api={"pagination": paging, "auth": AUTH}))
+    (place,) = query(project, "SELECT place FROM ops_chunk WHERE ordinal = 1")
+    assert json.loads(place["place"])["at"]["url"] == server.url(PATH) + "?at=a%20b+c%FF&flag&empty="
+    assert server.calls[1].query["api_key"] == KEY
 
 
 def endless(*cursors: str) -> list[Step]:

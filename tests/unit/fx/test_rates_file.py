@@ -47,6 +47,7 @@ def test_columns_may_have_any_name(tmp_path: Path) -> None:
         ("date,rate,currency,rate\n", "'rate'"),
         ("date,currency,rate\n2024-01-05,ILS,3.6\n2024-02-30,ILS,3.6\n", "line 3"),
         ("date,currency,rate\n20240105,ILS,3.6\n", "line 2"),
+        ("date,currency,rate\n2024-W01-5,ILS,3.6\n", "line 2: expected a day"),
         ("date,currency,rate\n2024-01-05,ils,3.6\n", "'ils'"),
         ("date,currency,rate\n2024-01-05,ILS,\n", "line 2"),
         ("date,currency,rate\n2024-01-05,ILS,0\n", "line 2"),

@@ -122,7 +122,10 @@ def _scalar(document: Any, path: str) -> str:
         raise NoRecords(
             f"{path} is {'a list' if isinstance(value, list) else 'an object'}, expected a text or a number"
         )
-    return text_of(value)
+    text = text_of(value)
+    if not text.isascii() and text != text.encode("utf-8", "replace").decode():
+        raise NoRecords(f"{path} is no text that can be sent: it has half a surrogate pair")
+    return text
 
 
 def _next_link(header: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 from holdfast.adapters.sources.secrets import is_reference, resolved, secrets_in
 from holdfast.domain.contract import Contract
@@ -50,8 +50,9 @@ class Caller:
 
     def address_of(self, url: str) -> str:
         """An address that the other side gave, which `without_secrets` has cleaned."""
-        parts = urlsplit(url)
-        return _with_query(url, [*parse_qsl(parts.query, keep_blank_values=True), *self._secret_pairs()])
+        scheme, netloc, path, query, _ = urlsplit(url)
+        pieces = [query, urlencode(self._secret_pairs())]
+        return urlunsplit((scheme, netloc, path, "&".join(piece for piece in pieces if piece), ""))
 
     def without_secrets(self, url: str, contract: Contract, ordinal: int) -> str:
         """The next page's address, absolute. Raises SourceError where it leads to another host."""
@@ -68,9 +69,13 @@ class Caller:
                 f" expected {own.scheme}://{own.netloc}; nothing of this page was committed, pages done before stay",
                 hint="credentials are not sent to another host: name the address that answers in the contract",
             )
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
-        clean = [(n, v) for n, v in pairs if n not in self.secret_params and not any(s in v for s in self.secrets)]
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(clean), ""))
+        pieces = [piece for piece in parts.query.split("&") if not self._is_secret(piece)]
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join(pieces), ""))  # as it came, maybe signed
+
+    def _is_secret(self, piece: str) -> bool:
+        name, _, value = piece.partition("=")
+        told = unquote_plus(value)
+        return unquote_plus(name) in self.secret_params or any(secret in told for secret in self.secrets)
 
     def _secret_pairs(self) -> Pairs:
         return list(self.secret_params.items())
