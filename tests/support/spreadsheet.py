@@ -6,9 +6,10 @@ import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
+from types import EllipsisType
 from xml.sax.saxutils import escape
 
-Cell = str | int | float | bool | date | datetime | None | BaseException
+Cell = str | int | float | bool | date | datetime | None | BaseException | EllipsisType
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -16,7 +17,7 @@ _DAY, _MOMENT = 1, 2  # places in the list of styles
 
 
 def write_xlsx(path: Path, sheets: dict[str, Sequence[Sequence[Cell]]]) -> None:
-    """An exception as a cell is an error of that text, such as #N/A."""
+    """An exception as a cell is an error of that text, such as #N/A; `...` a formula that nobody computed."""
     names = list(sheets)
     kind = "application/vnd.openxmlformats"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -70,6 +71,8 @@ def _cell(cell: Cell, place: int, row: int) -> str:
         return ""
     if isinstance(cell, BaseException):
         return f'<c {at} t="e"><v>{cell}</v></c>'
+    if cell is ...:
+        return f"<c {at}><f>A1+1</f></c>"
     if isinstance(cell, bool):
         return f'<c {at} t="b"><v>{int(cell)}</v></c>'
     if isinstance(cell, datetime):

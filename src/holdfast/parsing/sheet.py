@@ -21,7 +21,7 @@ from holdfast.parsing.header import Header, Layout, read_header
 if TYPE_CHECKING:
     from holdfast.parsing.parsed import ParsedChunk
 
-_WHOLE_MAX = 10**15  # a spreadsheet's numbers have 15 digits
+_WHOLE_MAX = 2**53  # beyond, a sheet's numbers are not the ones that were meant: no type but float takes `1.2e+16`
 
 
 def marks(fmt: Format) -> CsvFormat:
@@ -93,8 +93,9 @@ def cell_text(cell: Any, column: Column | None) -> str:
         words = (column.true_values, column.false_values) if column and kind is Kind.BOOL else ([], [])
         return next(iter(words[0]), "true") if cell else next(iter(words[1]), "false")
     if isinstance(cell, float):
-        whole = cell.is_integer() and abs(cell) < _WHOLE_MAX
-        return str(int(cell)) if whole else format(Decimal(repr(cell)), "f")
+        if abs(cell) > _WHOLE_MAX:
+            return repr(cell)
+        return str(int(cell)) if cell.is_integer() else format(Decimal(repr(cell)), "f")
     if isinstance(cell, date):
         return _moment(cell, column if kind in (Kind.DATE, Kind.TIMESTAMP) else None)
     return str(cell)

@@ -284,6 +284,24 @@ def test_a_sheet_is_read_exactly_and_an_error_is_no_empty_cell(project: Project,
             project.plan(other.model_copy(update={"name": "other"}), ["a.xlsx"])
 
 
+def test_a_sheet_gives_no_null_for_a_formula_without_result_and_no_digits_it_has_not(
+    project: Project, tmp_path: Path
+) -> None:
+    cells = [
+        ["Id", "Amount"],
+        [1, ...],
+        [2, 1.25],
+        [2**53, None],
+        [12345678901234567, None],
+        ["12345678901234567", None],
+    ]
+    write_xlsx(tmp_path / "a.xlsx", {"S": cells})
+    amount = {"type": "decimal(12,2)", "nullable": True}
+    rejects = load(project, contract({"id": "bigint", "amount": amount}), "a.xlsx")
+    assert [(code, line) for code, line, _ in rejects] == [("E_DECIMAL", 2), ("E_INT", 5)]
+    assert [row[0] for row in rows(project, "id")] == [2, 2**53, 12345678901234567]
+
+
 def test_what_is_no_spreadsheet_is_refused(project: Project, tmp_path: Path) -> None:
     write_xlsx(tmp_path / "a.xlsx", {"S": SHEET})
     whole = (tmp_path / "a.xlsx").read_bytes()

@@ -1,7 +1,8 @@
 """The rows of one sheet of a workbook, read by python-calamine; a cell that holds an error says so.
 
-calamine gives an error (`#N/A`) as an empty cell, which would make a NULL of what is none. In .xlsx the cells are
-looked up; an .ods file that has any is refused, and so are .xls and .xlsb, where nobody could tell.
+calamine gives an error (`#N/A`), and a formula whose result nobody computed, as an empty cell, which would make a NULL
+of what is none. In .xlsx the cells are looked up; an .ods file that has any error is refused, and so are .xls and
+.xlsb, where nobody could tell.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 EXPANDED_BYTES_MAX = 512 * 1024 * 1024
 _PART_BYTES_MAX = 8 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
-_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*)>")
-_IS_ERROR = re.compile(rb"""\bt=["']e["']""")
+_CELL_BYTES_MAX = 64 * 1024
+# a cell that says it holds an error; or a formula without a result, as programs that do not compute write them
+_CELL = re.compile(
+    rb"""<(?:\w+:)?c\s([^>]*)\bt=["']e["']([^>]*)>"""
+    rb"""|<(?:\w+:)?c\s(?![^>]*\bt=["']str["'])([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"""
+    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
+_CELL_BEGINS = re.compile(rb"<(?:\w+:)?c\s")
 _PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})([0-9]{1,7})["']""")
 _ERROR = "#ERROR!"
 _HINT = "save it as .xlsx without a password, or export the sheet as CSV"
@@ -96,8 +103,7 @@ def _error_cells(archive: zipfile.ZipFile, sheet: str, uri: str) -> Iterator[tup
             raise _unreadable(uri, "only .xlsx and .ods are; save it as one of them")
         for text in _blocks(archive, _part_of(archive, sheet, uri)):
             for cell in _CELL.finditer(text):
-                if _IS_ERROR.search(cell[1]):
-                    yield _place(cell[1], uri)
+                yield _place(b"".join(part or b"" for part in cell.groups()), uri)
     except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, RuntimeError, OSError) as error:
         raise _unreadable(uri, str(error)) from error
 
@@ -113,12 +119,13 @@ def _place(attributes: bytes, uri: str) -> tuple[int, int]:
 
 
 def _blocks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """A part of the archive in pieces that end before a tag begins."""
+    """A part of the archive in pieces that end before a cell begins, or where there are none before a tag."""
     rest = b""
     with archive.open(part) as file:
         while block := file.read(_BLOCK_BYTES):
             text = rest + block
-            cut = max(text.rfind(b"<"), 0)
+            cells = [found.start() for found in _CELL_BEGINS.finditer(text, max(0, len(text) - _CELL_BYTES_MAX))]
+            cut = cells[-1] if cells else max(text.rfind(b"<"), 0)
             yield text[:cut]
             rest = text[cut:]
     yield rest
