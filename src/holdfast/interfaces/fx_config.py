@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -31,6 +32,12 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _reachable(url: str | None) -> str | None:
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise ValueError("expected an address as https://host/path")
+    return url
+
+
 class CurrencyLayerSection(_Part):
     """`endpoint`: apilayer.com takes the key in a header, currencylayer.com in the address."""
 
@@ -46,6 +53,13 @@ class CurrencyLayerSection(_Part):
             raise ValueError('a key does not belong into a file: write key = "${NAME}" and set NAME, or use key_file')
         return key
 
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url and (urlsplit(url).query or urlsplit(url).username):
+            raise ValueError("a key, and any other parameter, is added by Holdfast: keep the plain address")
+        return _reachable(url)
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.key and self.key_file:
@@ -55,6 +69,8 @@ class CurrencyLayerSection(_Part):
 
 class EcbSection(_Part):
     url: str | None = None
+
+    _an_address = field_validator("url")(_reachable)
 
 
 class FileSection(_Part):

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
@@ -33,6 +33,9 @@ COLUMNS = (
 )
 _UNREADABLE = re.compile(r"[\x00\ud800-\udfff]")
 _TOLD_MAX = 3
+_ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?")
+_WEEK_OR_DAY_OF_YEAR = re.compile(r"[0-9]{4}-?(W|[0-9]{3}$)")
+_ZONES = timedelta(days=1)
 
 
 class NoFeed(ValueError):
@@ -159,11 +162,20 @@ def _moment(entry: Any, name: str) -> str | None:
     if found is not None:
         try:
             moment = datetime.fromtimestamp(calendar.timegm(time.struct_time(found)), UTC)
-            return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+            if _is_what_is_told(moment, str(given).strip()):
+                return moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
         except (ValueError, OverflowError, OSError, TypeError):
-            found = None
+            pass
     text = _text(given)
     return _BadDate(text) if text else None
+
+
+def _is_what_is_told(moment: datetime, text: str) -> bool:
+    """Feedparser makes 2 March of 2026-02-30, and November of week 1. Raises ValueError for no day or time of day."""
+    if told := _ISO.match(text):
+        day = datetime(*(int(part or 0) for part in told.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]
+        return abs(moment - day) < _ZONES
+    return _WEEK_OR_DAY_OF_YEAR.match(text) is None
 
 
 def _text(value: Any) -> str | None:

@@ -131,6 +131,9 @@ def test_a_url_may_be_kept_in_a_file_of_its_own(tmp_path: Path) -> None:
         ("[load]\nlease_s = 6\nheartbeat_s = 5\n", "load: heartbeat_s must be at most half of lease_s"),
         ('[database]\nurl = "a"\nurl_file = "b"\n', "database: url and url_file are both set"),
         ("[load]\nworkers = \n", "holdfast.toml:2:11: not valid TOML: Invalid value"),
+        ('[fx.currencylayer]\nurl = "https://[bad"\n', "fx.currencylayer.url: "),
+        ('[fx.currencylayer]\nurl = "https://x.example/?access_key=abc"\n', "keep the plain address"),
+        ('[fx.ecb]\nurl = "/rates.zip"\n', "fx.ecb.url: expected an address as https://host/path"),
         ("[load\n", "holdfast.toml:1:6: not valid TOML"),
     ],
 )

@@ -72,6 +72,28 @@ def test_a_date_that_nobody_can_read() -> None:
     assert (record["published"], warnings) == ("the day before", [])
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("2026-02-30T10:00:00Z", None),
+        ("2026-13-01", None),
+        ("2026-01-01T10:61:00Z", None),
+        ("2026-W01", None),
+        ("2025-366", None),
+        ("Mon, 30 Feb 2026 10:00:00 GMT", None),
+        ("2026-01-01T00:30:00+14:00", "2025-12-31T10:30:00Z"),
+        ("2026-01-01 23:30 -1100", "2026-01-02T10:30:00Z"),
+        ("31 Dec 2026 23:30 EST", "2027-01-01T04:30:00Z"),
+        ("2026-01", "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_no_day_is_made_of_one_that_does_not_exist(told: str, read: str | None) -> None:
+    item = f"<item><guid>1</guid><pubDate>{told}</pubDate></item>"
+    found = read_feed(f"<rss version='2.0'><channel><title>t</title>{item}</channel></rss>".encode(), {})
+    assert json.loads(found.records[0])["published"] == read
+    assert bool(found.warnings) is (read is None)
+
+
 def test_an_ill_formed_feed_gives_what_can_be_read_and_says_so() -> None:
     record, warnings = entry(RSS2.replace("&amp;", "& <b>").replace("</channel></rss>", ""))
     assert record["id"] == "a1"
