@@ -62,11 +62,16 @@ def settle(contract: Contract, uri: str, delivery: Delivery, *, can_widen: bool 
     if not problems:
         return Settled(settler.contract, settler.noted)
     error = refused(contract, delivery.names, uri, problems)
-    noted = [replace(n, action=Action.PROPOSED, rule=None) if n.rule else n for n in settler.noted]
+    noted = _unapplied(settler.noted)
     if advice := _advice(noted):
         error.hint = f"{advice}; or {error.hint}"
     error.noted = noted
     raise error
+
+
+def _unapplied(noted: Sequence[Noted]) -> list[Noted]:
+    """As it is once the load is refused: nothing was applied, so nothing may be remembered as if it were."""
+    return [replace(note, action=Action.PROPOSED, rule=None) if note.rule else note for note in noted]
 
 
 def _of_type(noted: Noted) -> bool:
@@ -173,7 +178,7 @@ class Drift:
         try:
             settled = settle(self.contract, uri, delivery, can_widen=self._can_widen)
         except DriftRefused as error:
-            error.noted = [*self.noted, *error.noted]
+            error.noted = [*_unapplied(self.noted), *error.noted]
             raise
         self.contract = settled.contract
         self.noted += settled.noted

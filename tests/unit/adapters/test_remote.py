@@ -164,13 +164,21 @@ def test_a_compressed_file_over_https(web: WebServer, source: Everywhere) -> Non
         ("https://h/a.csv?X-Amz-Signature=the-password&b=1", "X-Amz-Signature"),
         ("https://h/a.csv?b=1&sig=the-password", "sig"),
         ("https://h/a.csv?token=the-password", "token"),
+        ("https://h/a.csv?a=1&client-secret=the-password", "client-secret"),
+        ("https://h/a.csv#access_token=the-password", "access_token"),
+        ("https://the-password@h/a.csv", "a user or a token"),
     ],
 )
 def test_an_address_with_a_secret_is_refused_without_repeating_it(uri: str, told: str) -> None:
     with pytest.raises(ConfigError, match=f"has {told} in it") as caught:
         refuse_secrets(uri)
     assert "the-password" not in caught.value.message + caught.value.hint
-    for fine in ("https://h/a.csv?${SIGNED}", "https://me:${PW}@h/a.csv", "sftp://me@h/a", "https://h/a?token=${T}"):
+    for fine in (
+        "https://h/a.csv?${SIGNED}",
+        "https://me:${PW}@h/a.csv",
+        "sftp://me@h/a",
+        "https://h/a?token=${T}&keyword=a",
+    ):
         refuse_secrets(fine)
 
 

@@ -112,6 +112,20 @@ def test_evolve_widens_where_the_engine_can(place: Place) -> None:
         assert {action for *_, action in place.drift()} == {"recorded"}
 
 
+def test_a_refused_load_leaves_nothing_to_remember(place: Place) -> None:
+    asked = contract(drift="evolve")
+    place.write("1.csv", f"{HEADER},typo", ["1,Ann,1.50,x"])
+    place.write("2.csv", "id", ["2"])
+    with pytest.raises(DriftRefused):
+        place.load(asked)
+    assert ("added", "typo", "typo", "proposed") in place.drift()
+    for name in ("1.csv", "2.csv"):
+        (place.directory / name).unlink()
+    place.write("3.csv", HEADER, ["1,Ann,1.50"])
+    place.load(asked)
+    assert "typo" not in place.rows()[0]
+
+
 def test_every_widening_of_a_column_is_remembered(place: Place) -> None:
     if not place.project.database.traits.can_widen:
         return  # where nothing is widened there is nothing to remember

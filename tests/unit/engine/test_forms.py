@@ -16,6 +16,7 @@ import pytest
 
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import DriftRefused, HoldfastError, SourceChanged, SourceError
+from holdfast.engine.drifting import history
 from holdfast.engine.register import register
 from holdfast.engine.replay import export
 from holdfast.engine.reports import rejects_page
@@ -159,7 +160,11 @@ def test_what_is_no_json_is_never_replayed_as_a_text(project: Project, tmp_path:
 def test_parquet_fields_with_one_name_are_refused_and_new_ones_keep_their_type(
     project: Project, tmp_path: Path
 ) -> None:
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "0.parquet")
     pq.write_table(pa.table([pa.array([1])] * 3, names=["id", "v", "v"]), tmp_path / "1.parquet")
+    with pytest.raises(DriftRefused):
+        load(project, contract({"id": "date"}, drift="discard_column"), "0.parquet")
+    assert [row["action"] for row in history(project.database, "c", 9)] == ["refused"]
     of = contract({"id": "bigint"}, drift="evolve")
     with pytest.raises(SourceError, match="several fields named 'v'"):
         load(project, of, "1.parquet")

@@ -41,9 +41,10 @@ EXTRAS = {
 }
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 _SECRET_QUERY = re.compile(
-    r"(?i)[?&](x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|signature|sig|token|"
-    r"access_token|api_?key|key|password|secret|auth|awsaccesskeyid)=(?!\$\{\w+\}(?:&|$))[^&]"
+    r"(?i)[?&;#]((?:[\w.-]*(?:signature|credential|token|secret|passwo?r?d|pwd|jwt|"
+    r"(?:api|access|private|subscription)[_-]?key))|sig|key|auth|awsaccesskeyid)=(?!\$\{\w+\}(?:[&;#]|$))[^&;#]"
 )
+_WEB_USER = re.compile(r"(?i)^https?://(?!\$\{\w+\}@)[^/@:]+@")
 _PASSWORD = re.compile(r"^\w+://[^/@]*:(?!\$\{\w+\}@)[^/@]*@")
 
 
@@ -214,12 +215,12 @@ def _stamp(uri: str, seen: Seen) -> FileStamp:
 
 def refuse_secrets(uri: str) -> None:
     """Raises ConfigError for an address that holds a secret itself: it would stand in the ledger and in logs."""
-    told = "a password" if _PASSWORD.match(uri) else ""
+    told = "a password" if _PASSWORD.match(uri) else "a user or a token" if _WEB_USER.match(uri) else ""
     if found := _SECRET_QUERY.search(uri):
         told = found[1]
     if told:
         scheme, _, rest = uri.partition("://")
-        shown = f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+        shown = f"{scheme}://{re.split('[?;#]', rest.rpartition('@')[2])[0]}"
         raise ConfigError(
             f"the address of {shown} has {told} in it, which would stand in the ledger; nothing was read",
             hint="put the secret into a variable and write ${NAME} in its place",

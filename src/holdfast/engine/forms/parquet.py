@@ -9,15 +9,16 @@ import pyarrow.parquet as pq
 
 from holdfast.domain.chunk import FileStamp, PlannedChunk, Span
 from holdfast.domain.contract import Column, Contract
-from holdfast.domain.errors import ContractError, HoldfastError, SourceChanged, SourceError
+from holdfast.domain.errors import ContractError, DriftRefused, HoldfastError, SourceChanged, SourceError
 from holdfast.domain.origin import ROWS_MAX
 from holdfast.engine.claims import Claim
+from holdfast.engine.drifting import Action, Noted
 from holdfast.engine.faults import reach
 from holdfast.engine.forms.parquet_file import Footer, open_pinned, open_unpinned, pin_hash, read_footer
 from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
 from holdfast.engine.pinning import CHANGED_HINT, open_for, state
 from holdfast.engine.spans import CutFile, content_hash
-from holdfast.parsing.drift import Delivery
+from holdfast.parsing.drift import Delivery, Difference, Finding
 from holdfast.parsing.formats import bound
 from holdfast.parsing.header import field_places
 from holdfast.parsing.infer_records import guess_of
@@ -78,7 +79,11 @@ class ParquetForm:
     ) -> CutFile:
         footer = read_footer(handle, stamp.size_bytes, stamp.uri)
         types = _schema(footer, stamp.uri).types
-        check_types(contract, bound(contract, layout.names, stamp.uri), types, stamp.uri)
+        try:
+            check_types(contract, bound(contract, layout.names, stamp.uri), types, stamp.uri)
+        except DriftRefused as error:
+            error.noted = [Noted(stamp.uri, Finding(kind=Difference.TYPE_CHANGED, detail=str(error)), Action.REFUSED)]
+            raise
         ends = list(_ends(footer, contract.format.chunk_bytes))
         if contract.entity:
             ends = list(_entity_ends(_file(handle, stamp, footer), footer, layout, contract, ends, stamp.uri))
