@@ -25,6 +25,20 @@ SHARED = ("sqlite", "postgres")  # several processes at a time may have such a d
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "also_on(engine): a test that runs on this engine too, beside the usual ones")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Who asks for a database runs on every usual engine and on those it is marked for; the contract suite on all."""
+    more = {name for mark in metafunc.definition.iter_markers("also_on") for name in mark.args}
+    if metafunc.definition.path.parent.name == "contract":
+        more.add("mysql")
+    for fixture, usual in (("database_url", ENGINES), ("shared_url", SHARED)):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, (*usual, *sorted(more - {*usual})), indirect=True)
+
+
 LONG = ("test_memory.py", "test_main_job.py", "test_random_kills.py", "test_bench.py", "test_demo.py")
 
 
@@ -120,14 +134,14 @@ def duckdb_url(tmp_path: Path) -> str:
     return f"duckdb:///{tmp_path}/holdfast.duckdb"
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database on each engine."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
-@pytest.fixture(params=SHARED)
+@pytest.fixture
 def shared_url(request: pytest.FixtureRequest) -> str:
     """A fresh database on each engine that several processes may have open at a time."""
     url: str = request.getfixturevalue(f"{request.param}_url")

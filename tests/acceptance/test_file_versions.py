@@ -73,6 +73,7 @@ def test_rows_taken_out_of_a_file(project: ItemsProject) -> None:
     assert project.rows() == as_rows(items(1, 100) if project.disposition == "merge" else items(1, 40) + items(61, 100))
 
 
+@pytest.mark.also_on("mysql")
 @BOTH
 def test_old_content_comes_back(project: ItemsProject) -> None:
     """A correction that is taken back is a third version, not "known content"."""

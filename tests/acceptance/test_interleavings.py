@@ -31,6 +31,7 @@ class FilesAtAMoment(LocalFiles):
         return super().open(uri)
 
 
+@pytest.mark.also_on("mysql")
 @pytest.mark.parametrize("disposition", ["merge", "append"])
 def test_a_chunk_written_while_its_file_is_planned_anew(shared_url: str, tmp_path: Path, disposition: str) -> None:
     """The plan took the old version's chunk for unwritten; it is made again, and the chunk's rows are accounted for."""
@@ -107,6 +108,7 @@ def test_a_publish_takes_out_what_a_replay_is_writing(postgres_url: str, tmp_pat
     project.check_balance()
 
 
+@pytest.mark.also_on("mysql")
 def test_a_reject_of_a_load_not_yet_published_waits_for_it(database_url: str, tmp_path: Path) -> None:
     """Written before, the row would be seen before its load; replayed afterwards, it is there once."""
     project = ItemsProject(tmp_path / "project", database_url, "append", top="publish = 'load'")

@@ -21,6 +21,7 @@ from tests.acceptance.frozen import frozen, thaw
 from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 from tests.acceptance.landing_place import Place, Rows
 
+pytestmark = pytest.mark.also_on("mysql")
 LANDS = {"HOLDFAST_LOAD__LANDING_ROWS_MIN": "0"}
 ROWS: Rows = [(n, n % 7) for n in range(1, 41)]
 
@@ -225,7 +226,7 @@ def versions(place: Place) -> dict[int, tuple[Any, ...]]:
     database = holdfast.connect(place.url)
     try:
         with database.reading() as tx:
-            found = tx.query("SELECT key, _origin, seen FROM items")
+            found = tx.query('SELECT "key", _origin, seen FROM items')
             return {row["key"]: (row["_origin"], row["seen"]) for row in found}
     finally:
         database.close()
@@ -276,7 +277,7 @@ def test_a_correction_does_not_win_over_what_stands_after_it_in_its_file(
     database = holdfast.connect(database_url)
     try:
         with database.reading() as tx:
-            assert tx.query("SELECT value FROM items WHERE key = 1") == [{"value": 10}]
+            assert tx.query('SELECT value FROM items WHERE "key" = 1') == [{"value": 10}]
     finally:
         database.close()
 
@@ -307,7 +308,7 @@ def test_a_mended_reject_and_an_equal_row_that_came_after_it(
         report = replay(database, contract, [Mended(reject["origin"], ["1", "11"])])
         assert (report.replayed, getattr(report, fate)) == (1, 1)
         with database.reading() as tx:
-            assert tx.query("SELECT value FROM items WHERE key = 1") == [{"value": value}]
+            assert tx.query('SELECT value FROM items WHERE "key" = 1') == [{"value": value}]
     finally:
         database.close()
 
@@ -368,7 +369,7 @@ def test_rows_without_an_origin_stay(database_url: str, tmp_path: Path, publish:
     """A person's table may have the column without NOT NULL: nothing says that such a row is older."""
     place = Place(tmp_path, database_url)
     with closing(holdfast.connect(database_url)) as database, database.transaction() as tx:
-        tx.execute("CREATE TABLE items (key int PRIMARY KEY, value int, _origin bigint)")
+        tx.execute('CREATE TABLE items ("key" int PRIMARY KEY, value int, _origin bigint)')
         tx.execute("INSERT INTO items VALUES (1, 10, NULL), (2, 20, NULL)")
     place.write([(1, 10), (2, 21), (2, 22)])
     result = place.load(publish=publish)

@@ -9,8 +9,10 @@ import pytest
 
 from holdfast.domain.origin import chunk_of
 from tests.acceptance.items_project import COLUMNS, HEADER, ItemsProject, as_rows, items
+from tests.support.catalogues import tables_like
 
 
+@pytest.mark.also_on("mysql")
 @pytest.mark.parametrize("disposition", ["merge", "append", "replace"])
 def test_a_load_that_shows_as_a_whole(database_url: str, tmp_path: Path, disposition: str) -> None:
     """Killed in the middle: readers see nothing of it. Run again: everything."""
@@ -28,14 +30,10 @@ def test_a_load_that_shows_as_a_whole(database_url: str, tmp_path: Path, disposi
 
 
 def tables(project: ItemsProject) -> list[str]:
-    catalogue = (
-        "SELECT name FROM sqlite_master"
-        if project.url.startswith("sqlite")
-        else "SELECT table_name AS name FROM information_schema.tables"
-    )
-    return [row["name"] for row in project.query(catalogue)]
+    return [row["name"] for row in project.query(tables_like(project.url, "%"))]
 
 
+@pytest.mark.also_on("mysql")
 def test_over_its_budget_a_whole_load_shows_nothing(database_url: str, tmp_path: Path) -> None:
     top = 'publish = "load"\nmax_rejects = 1'
     project = ItemsProject(tmp_path / "project", database_url, top=top)
@@ -48,6 +46,7 @@ def test_over_its_budget_a_whole_load_shows_nothing(database_url: str, tmp_path:
     assert project.rows() == as_rows(items(1, 60))
 
 
+@pytest.mark.also_on("mysql")
 def test_a_replaced_table_holds_what_the_files_hold_now(database_url: str, tmp_path: Path) -> None:
     project = ItemsProject(tmp_path / "project", database_url, "replace")
     project.write(HEADER + items(1, 40), "a.csv")
@@ -67,6 +66,7 @@ def test_a_replaced_table_holds_what_the_files_hold_now(database_url: str, tmp_p
     project.check_balance()
 
 
+@pytest.mark.also_on("mysql")
 def test_a_sequence_beats_the_order_of_delivery(database_url: str, tmp_path: Path) -> None:
     """The row with the greatest `version` wins, though it came first; equal versions: the later row."""
     columns = {**COLUMNS, "version": "int"}
@@ -95,6 +95,7 @@ def test_an_entity_stays_in_one_chunk(sqlite_url: str, tmp_path: Path) -> None:
     assert len(places) == len(sizes), "one chunk each"
 
 
+@pytest.mark.also_on("mysql")
 @pytest.mark.parametrize("disposition", ["append", "replace"])
 def test_rows_that_a_ledger_which_is_gone_left_waiting_are_not_published(
     database_url: str, tmp_path: Path, disposition: str
@@ -115,8 +116,7 @@ def test_rows_that_a_ledger_which_is_gone_left_waiting_are_not_published(
 
 def forget(project: ItemsProject) -> None:
     """Drop the ledger."""
-    if project.url.startswith("sqlite"):
-        found = project.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'ops_%'")
-        project.execute(*(f"DROP TABLE {row['name']}" for row in found))
+    if project.url.startswith(("sqlite", "mysql")):
+        project.execute(*(f"DROP TABLE {name}" for name in tables(project) if name.startswith("ops_")))
     else:
         project.execute("DROP SCHEMA ops CASCADE")

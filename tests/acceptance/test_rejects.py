@@ -59,6 +59,7 @@ def test_list_and_show_say_where_and_why(project: ItemsProject) -> None:
     assert project.refused("rejects", "show", "items", "7")["code"] == "UsageError"
 
 
+@pytest.mark.also_on("mysql")
 def test_mended_rejects_end_in_the_table_of_the_mended_file(project: ItemsProject) -> None:
     """Replayed twice is replayed once; what is still broken stays, with what is wrong with it now."""
     # 5 comes again after its broken row, so the mended row must lose; 24 is broken only in its number of fields
@@ -102,6 +103,7 @@ def test_after_the_contract_was_mended_rejects_load_as_they_are(project: ItemsPr
     project.check_balance()
 
 
+@pytest.mark.also_on("mysql")
 def test_an_append_replays_each_row_once(database_url: str, tmp_path: Path) -> None:
     project = ItemsProject(tmp_path / "project", database_url, "append")
     project.write(HEADER + GOOD + BROKEN)

@@ -51,6 +51,7 @@ def test_a_file_that_is_gone_does_not_keep_others_from_loading(database_url: str
     assert project.rows() == as_rows(items(1, 60) + items(101, 120))
 
 
+@pytest.mark.also_on("mysql")
 def test_a_row_the_table_refuses_fails_its_chunk_only(shared_url: str, tmp_path: Path) -> None:
     """A rule of the table that the contract does not know: the chunk says so, and is tried again by the next load.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 
@@ -21,6 +22,7 @@ def project(database_url: str, tmp_path: Path) -> ItemsProject:
     return project
 
 
+@pytest.mark.also_on("mysql")
 def test_a_table_that_fits_is_used(project: ItemsProject) -> None:
     """Its own further column may be there if it may be empty; a row of the same key that was there is updated."""
     project.execute(
@@ -36,6 +38,7 @@ def test_a_table_that_fits_is_used(project: ItemsProject) -> None:
     ]
 
 
+@pytest.mark.also_on("mysql")
 def test_a_table_that_does_not_fit_is_refused_with_every_difference(project: ItemsProject) -> None:
     project.execute(
         "CREATE TABLE items (id BIGINT NOT NULL, name VARCHAR(10) NOT NULL PRIMARY KEY CHECK (length(name) <= 10),"
@@ -62,7 +65,8 @@ def test_a_table_belongs_to_one_dataset(project: ItemsProject) -> None:
     project.write_contract(name="others", table="items")
     error = project.refused("load", "others")
     assert "table 'items' belongs to dataset 'items'; nothing was loaded" in error["message"]
-    same = "public.items" if project.url.startswith("postgres") else "main.items"
+    places = {"postgresql": "public", "mysql": sa.make_url(project.url).database}
+    same = f"{places.get(project.url.partition(':')[0], 'main')}.items"
     project.write_contract(name="spelled_otherwise", table=same)
     error = project.refused("load", "spelled_otherwise")
     assert f"table '{same}' holds rows with an _origin of Holdfast's" in error["message"]

@@ -16,15 +16,10 @@ from typing import Any
 
 import holdfast
 from bench.usage_data import make_usage
+from tests.support.catalogues import tables_like
 from tests.support.usage_project import Contents, UsageProject
 
 COLUMNS = "date, bill_id, currency, name, product1_revenue, product2_revenue"
-TABLES = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '{}'",
-    "mysql": "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '{}' AND table_schema = SCHEMA()",
-    "duckdb": "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '{}'",
-    "postgresql": "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE '{}'",
-}
 
 
 @dataclass
@@ -43,8 +38,7 @@ class Delivery:
         return sorted((*map(str, row[:4]), f"{row[4]:.2f}", f"{row[5]:.2f}") for row in rows)
 
     def tables(self, pattern: str) -> list[str]:
-        catalogue = TABLES[self.project.url.partition(":")[0]]
-        return [name for (name,) in self._read(catalogue.format(pattern))]
+        return [name for (name,) in self._read(tables_like(self.project.url, pattern))]
 
     def _read(self, sql: str) -> list[tuple[Any, ...]]:
         """Without waiting for a writer, even a frozen one."""

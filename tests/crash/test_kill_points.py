@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.engine.faults import POINTS
-from tests.conftest import ENGINES
 from tests.support.usage_project import Contents, UsageProject
 
+pytestmark = pytest.mark.also_on("mysql")
 PUBLISHING = {point for point in POINTS if point.startswith("publish.")} - {"publish.finished", "publish.committed"}
 FIRST_TIME = {"plan.registered", "plan.committed", "direct.copied", "publish.finished", "publish.committed"}
 FETCHING = {point for point in POINTS if point.startswith("fx.")}  # no load passes them
@@ -22,12 +22,6 @@ PAGES = {"page.asked", "page.answered", "commit.page_added"}  # see test_page_ki
 CHUNKWISE = [point for point in POINTS if point not in PUBLISHING | FETCHING | PAGES | {"landing.copied"}]
 LANDING = ["plan.registered", "claim.committed", "landing.copied", "commit.finished", "commit.committed"]
 Calm = Callable[[str], Contents]
-
-
-@pytest.fixture(params=(*ENGINES, "mysql"))
-def database_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 @pytest.fixture(scope="module")

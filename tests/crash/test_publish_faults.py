@@ -37,6 +37,7 @@ def end_backends(admin: psycopg.Connection, having: str = "true") -> int:
     return len(ended.fetchall())
 
 
+@pytest.mark.also_on("mysql")
 @pytest.mark.parametrize(("way", "point"), [("first", "publish.begun"), ("compared", "publish.rows_written")])
 def test_a_frozen_publish_lets_readers_read_and_writers_wait(
     shared_url: str, tmp_path: Path, way: str, point: str

@@ -8,19 +8,13 @@ from pathlib import Path
 import pytest
 
 from holdfast.engine.faults import POINTS
-from tests.conftest import ENGINES
 from tests.crash.deliveries import Delivery, deliver
 
+pytestmark = pytest.mark.also_on("mysql")
 PUBLISH = [point for point in POINTS if point.startswith("publish.")]
 SWAPPED = [point for point in PUBLISH if point != "publish.compared"]
 FILLED = [point for point in SWAPPED if point != "publish.keyed"]
 COMPARED = [point for point in PUBLISH if point != "publish.keyed"]
-
-
-@pytest.fixture(params=(*ENGINES, "mysql"))
-def database_url(request: pytest.FixtureRequest) -> str:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 def kill_at_each(delivery: Delivery, points: list[str]) -> None:

@@ -6,6 +6,8 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.usage_project import UsageProject
 
 SHORT_LEASE = {"HOLDFAST_LOAD__LEASE_S": "1.5", "HOLDFAST_LOAD__HEARTBEAT_S": "0.7"}
@@ -16,6 +18,7 @@ def chunk_states(project: UsageProject) -> list[tuple[int, str, int]]:
     return [(row["number"], row["state"], row["epoch"]) for row in rows]
 
 
+@pytest.mark.also_on("mysql")
 def test_a_frozen_workers_commit_is_refused(shared_url: str, tmp_path: Path) -> None:
     """The lease lets another worker take the chunk; the epoch refuses the first one when it wakes."""
     project = UsageProject(tmp_path / "project", shared_url, env=SHORT_LEASE)
@@ -105,6 +108,7 @@ def test_without_grace_the_chunk_in_hand_is_rolled_back(shared_url: str, tmp_pat
     project.check_accounts()
 
 
+@pytest.mark.also_on("mysql")
 def test_two_loads_started_at_once_on_an_empty_database(shared_url: str, tmp_path: Path) -> None:
     """No ledger, no table, no agreement but the database's: both end well, and there is one of everything."""
     project = UsageProject(tmp_path / "project", shared_url)

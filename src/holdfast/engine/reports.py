@@ -134,7 +134,7 @@ def get_reject(database: Database, dataset: str, origin: int) -> Row:
 
 
 def examine(database: Database, shown: str) -> list[Finding]:
-    """Connect, look at the ledger, and try to create, write and drop a table (rolled back)."""
+    """Connect, look at server and ledger, and try to create, write and drop a table (rolled back)."""
     findings = [Finding("python", good=True, found=sys.version.split()[0])]
     try:
         version = ledger_version(database)
@@ -143,9 +143,16 @@ def examine(database: Database, shown: str) -> list[Finding]:
     except HoldfastError as error:
         return [*findings, Finding(f"database {shown}", good=False, found=error.message, hint=error.hint)]
     findings.append(Finding(f"database {shown}", good=True, found=f"connected, {database.engine_name}"))
+    findings += _server_findings(database)
     findings.append(_ledger_finding(version.found, version.latest))
     findings.append(_rights(database))
     return findings
+
+
+def _server_findings(database: Database) -> list[Finding]:
+    with database.reading() as tx:
+        facts = tx.run("server_facts").rows
+    return [Finding(fact["what"], bool(fact["good"]), fact["found"], fact["hint"]) for fact in facts]
 
 
 def _ledger_finding(found: int, latest: int) -> Finding:
@@ -167,6 +174,7 @@ def _rights(database: Database) -> Finding:
         with database.transaction() as tx:
             tx.create_table(probe)
             tx.insert_many(probe.name, [{"probe": 1}])
+            tx.execute("CREATE TEMPORARY TABLE IF NOT EXISTS holdfast_probed AS SELECT probe FROM holdfast_doctor")
             raise _RollBack
     except _RollBack:
         return Finding("rights", good=True, found="may create tables and write")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -11,15 +12,27 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import make_url
 
 from holdfast.adapters.databases import connect
 from holdfast.adapters.databases.mysql import MysqlEngine
 from holdfast.adapters.databases.mysql_session import StrictConnection
-from holdfast.domain.errors import ConfigError, ConstraintViolation, DatabaseError, UniqueViolation
+from holdfast.domain.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ConfigError,
+    ConstraintViolation,
+    DatabaseError,
+    DatabaseUnavailable,
+    UniqueViolation,
+)
 from holdfast.domain.table import ColumnDefinition, IndexDefinition, TableDefinition
 from holdfast.domain.types import parse_type
 from holdfast.engine.migrate import LATEST, upgrade
+from holdfast.engine.reports import examine
 from holdfast.ports.database import Database, Transaction
+from tests.support.mysql_server import administrate
+from tests.support.processes import wait_until
 
 TYPES = {"id": "bigint", "s": "string(3)", "n": "int", "d": "decimal(5,2)", "day": "date"}
 NARROW = TableDefinition(
@@ -119,6 +132,27 @@ def test_a_url_that_is_not_complete_says_so(mysql_url: str) -> None:
 
 def die_at(url: str, step: int) -> bool:
     """A process that migrates the ledger and is killed at its n-th change of a table. False: there were fewer."""
+    return os.WIFSIGNALED(os.waitpid(migrate_until(url, step, signal.SIGKILL), 0)[1])
+
+
+def test_a_server_that_does_not_let_us_in(mysql_url: str) -> None:
+    right = make_url(mysql_url)
+    wrong = {
+        right.set(username="nonesuch", password="hush-hush"): AuthenticationFailed,
+        right.set(database="nonesuch"): AccessDenied,
+        right.set(port=1): DatabaseUnavailable,
+    }
+    for url, expected in wrong.items():
+        with pytest.raises(expected) as caught:  # noqa: PT012 - opening, or connecting, says it
+            database = connect(url.render_as_string(hide_password=False))
+            with database.reading() as tx:
+                tx.query("SELECT 1")
+        assert caught.value.hint
+        assert "hush-hush" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def migrate_until(url: str, step: int, given: signal.Signals) -> int:
+    """A process that migrates the ledger and gives itself this signal at its n-th change of a table."""
     child = os.fork()
     if child == 0:
         from holdfast.adapters.databases import mysql_ddl
@@ -130,13 +164,13 @@ def die_at(url: str, step: int) -> bool:
             seen[0] += 1
             done(cursor, name)
             if seen[0] == step:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), given)
 
         mysql_ddl._journal_without = dying
         with suppress(DatabaseError):
             upgrade(connect(url))
         os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    return child
 
 
 def test_a_migration_killed_at_any_table_is_completed_by_the_next(mysql_url: str) -> None:
@@ -148,6 +182,52 @@ def test_a_migration_killed_at_any_table_is_completed_by_the_next(mysql_url: str
     with database.transaction() as tx:
         assert tx.query("SELECT table_name FROM ops_unsettled") == []
     database.close()
+
+
+def test_who_waits_for_a_migration_that_dies_completes_it(mysql_url: str) -> None:
+    """The tables of the other one are half-way, and must not be taken for the ledger."""
+    frozen = migrate_until(mysql_url, 9, signal.SIGSTOP)
+    os.waitpid(frozen, os.WUNTRACED)
+    found: list[int] = []
+    database = connect(mysql_url)
+    waiter = threading.Thread(target=lambda: found.append(upgrade(database).found))
+    waiter.start()
+    with administrate(mysql_url) as admin, admin.cursor() as cursor:
+        waiting = "SELECT 1 FROM information_schema.processlist WHERE db = %s AND state = 'User lock'"
+        wait_until(
+            lambda: cursor.execute(waiting, [make_url(mysql_url).database]), deadline_s=60, what="the second to wait"
+        )
+    os.kill(frozen, signal.SIGKILL)
+    os.waitpid(frozen, 0)
+    waiter.join(60)
+    assert found == [0]
+    assert upgrade(database).found == LATEST
+    database.close()
+
+
+def test_the_doctor_looks_at_the_server(database: Database) -> None:
+    findings = {finding.what: finding for finding in examine(database, "here")}
+    assert all(finding.good for finding in findings.values())
+    assert {"server", "bulk path", "sql_mode", "text", "rights"} <= findings.keys()
+    assert "NULL" not in findings["server"].found
+    with database.transaction() as tx:
+        tx.execute("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+    hints = {finding.what: finding.hint for finding in examine(database, "here")}
+    assert "COLLATE" in hints["text"]
+
+
+def test_the_whole_ledger_may_be_dropped_at_once(database: Database) -> None:
+    """Its journal with it, which is what drops the others."""
+    upgrade(database)
+    named = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()"
+    with database.transaction() as tx:
+        tables = [row["name"] for row in tx.query(named)]
+        assert "ops_unsettled" in tables
+        for name in tables:
+            tx.execute(f"DROP TABLE {name}")
+    with database.transaction() as tx:
+        assert tx.query(named) == []
+    assert upgrade(database).found == 0
 
 
 def test_tables_come_and_go_with_their_transaction(database: Database) -> None:

@@ -39,6 +39,7 @@ _OTHER = re.compile(r"\s*(?:CREATE|DROP|ALTER|RENAME|TRUNCATE)\s+(?!TEMPORARY\b)
 _LEDGER = re.compile(
     r"\s*(?:CREATE\s+(?:TABLE|(?:UNIQUE\s+)?INDEX)|ALTER\s+TABLE)\s+(?:\w+\s+ON\s+)?\"?ops_", re.IGNORECASE
 )
+_LEDGER_LOCK = re.compile(r"SELECT GET_LOCK\('holdfast ledger '")
 _TEXT = re.compile(r"\bTEXT\b")
 _NO_SUCH_TABLE, _DUPLICATE_COLUMN, _DUPLICATE_INDEX = 1146, 1060, 1061
 
@@ -73,6 +74,10 @@ class TransactionalDdl:
 
     def _do_execute(self, own: Any, statement: str, parameters: Any, context: Any) -> bool | None:
         """True: it was done here."""
+        if _LEDGER_LOCK.match(statement):
+            own.execute(statement, parameters)
+            self._settle(None, wait_s=DDL_LOCK_S)  # who held it may have died, with tables half-way
+            return True
         if not _OTHER.match(statement):
             return None
         state = context.root_connection.info.get(_STATE)
@@ -145,25 +150,26 @@ class TransactionalDdl:
         if state.names:
             self._settle(sorted(state.names))
 
-    def _settle(self, names: list[str] | None) -> None:
+    def _settle(self, names: list[str] | None, *, wait_s: int = 0) -> None:
         """Drop what the journal says, of these names or at all. What cannot be dropped now is dropped another time."""
         with suppress(pymysql.Error, sa.exc.SQLAlchemyError), self._cursor() as beside:
             if not _exists(beside, JOURNAL):
                 return
             beside.execute(f"SELECT DISTINCT table_name FROM {JOURNAL}")  # noqa: S608
             waiting = [row[0] for row in beside.fetchall()]
-            for name in waiting:
+            for name in sorted(waiting, key=lambda name: name == quote(JOURNAL)):  # the journal itself last
                 if names is None or name in names:
-                    self._settle_one(beside, name)
+                    self._settle_one(beside, name, wait_s if name.startswith('"ops_') else 0)
 
-    def _settle_one(self, beside: Any, name: str) -> None:
-        beside.execute(f"SELECT GET_LOCK({_LOCK_NAME}, 0)", (name,))
+    def _settle_one(self, beside: Any, name: str, wait_s: int) -> None:
+        beside.execute(f"SELECT GET_LOCK({_LOCK_NAME}, %s)", (name, wait_s))
         if beside.fetchone()[0] != 1:
             return  # a transaction that is under way makes or drops it
         try:
             if _unsettled(beside, name):
                 beside.execute(f"DROP TABLE IF EXISTS {name}")
-                _journal_without(beside, name)
+                if name != quote(JOURNAL):
+                    _journal_without(beside, name)
         finally:
             beside.execute(f"SELECT RELEASE_LOCK({_LOCK_NAME})", (name,))
 
