@@ -25,6 +25,7 @@ from holdfast.engine.commit import RAW_CHARS_MAX, reject_columns
 from holdfast.engine.forms import form_named
 from holdfast.engine.ledger import FileLayout
 from holdfast.engine.merge import Written, write_merge
+from holdfast.engine.reports import with_pages
 from holdfast.engine.target import ensure_target
 from holdfast.parsing import csv
 from holdfast.parsing.formats import TextFormat, bound, text_format
@@ -72,6 +73,7 @@ def open_rejects(database: Database, dataset: str, status: str = "open") -> Iter
     while True:
         with database.reading() as tx:
             rows = tx.run("rejects_list", dataset=dataset, status=status, code="", after=after, most=PAGE_ROWS).rows
+            with_pages(tx, dataset, rows)
         yield from rows
         if len(rows) < PAGE_ROWS:
             return
@@ -85,7 +87,8 @@ def export(database: Database, contract: Contract) -> Iterator[str]:
     for row in open_rejects(database, contract.name):
         reasons = "; ".join(_told(reason) for reason in json.loads(row["reasons"]))
         fields = _best_effort(row["raw"], contract, layouts[row["uri"], row["version"]])
-        yield _line([str(row["origin"]), row["uri"], str(row["line"]), reasons, *fields, row["raw"]])
+        place = f"{row['uri']} page {row['page']}" if row["page"] else row["uri"]
+        yield _line([str(row["origin"]), place, str(row["line"]), reasons, *fields, row["raw"]])
 
 
 def _told(reason: dict[str, str | None]) -> str:

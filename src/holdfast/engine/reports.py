@@ -108,10 +108,10 @@ def rejects_page(database: Database, dataset: str, status: str, code: str | None
         if tx is None:
             return []
         rows = tx.run("rejects_list", dataset=dataset, status=status, code=code or "", after=-1, most=most).rows
-        return _with_pages(tx, dataset, rows)
+        return with_pages(tx, dataset, rows)
 
 
-def _with_pages(tx: Transaction, dataset: str, rows: list[Row]) -> list[Row]:
+def with_pages(tx: Transaction, dataset: str, rows: list[Row]) -> list[Row]:
     """The rejects, told which page of its extraction each stood on; `page` is None where it stood in a file."""
     known: dict[int, int | None] = {}
     for row in rows:
@@ -127,7 +127,7 @@ def get_reject(database: Database, dataset: str, origin: int) -> Row:
     with _ledger(database) as tx:
         row = tx.run("reject_get", dataset=dataset, origin=origin).first if tx else None
         if tx and row:
-            _with_pages(tx, dataset, [row])
+            with_pages(tx, dataset, [row])
     if row is None:
         raise UsageError(f"{dataset} has no reject with _origin {origin}", hint=f"see: holdfast rejects list {dataset}")
     return row

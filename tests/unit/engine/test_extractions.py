@@ -14,7 +14,7 @@ import pytest
 
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import HoldfastError
-from holdfast.engine.replay import raw_as_mended, replay
+from holdfast.engine.replay import export, raw_as_mended, replay
 from holdfast.engine.reports import rejects_page
 from holdfast.wiring import LoadResult, Project, Settings, open_project
 from tests.support.http_server import HttpServer, Reply, Reset, Short, Step
@@ -281,6 +281,7 @@ def test_rejects_say_where_they_stood_and_the_budget_holds(server: HttpServer, p
     rows = rejects_page(project.database, "orders", "open", None, 10)
     assert [(row["page"], row["line"], row["code"]) for row in rows] == [(3, 3, "E_SCALE"), (3, 4, "E_NULL")]
     assert json.loads(rows[0]["raw"]) == records.items[12]
+    assert [line.split(",")[1][-7:] for line in list(export(project.database, wanted))[1:]] == [" page 3"] * 2
     offered = raw_as_mended(project.database, wanted)
     assert [each.fields[:2] for each in offered] == [["12", "1.005"], ["13", "1.10"]]
     mended = replace(offered[1], fields=["13", "1.10", str(record(13)["updated_at"])])
