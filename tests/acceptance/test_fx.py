@@ -217,8 +217,11 @@ def test_a_file_of_rates_and_what_the_loaded_usage_lacks(tmp_path: Path) -> None
     code, out, err = usage.run("fx", "status", "--json")
     (covered,) = json.loads(out)["coverage"]
     days = {(row["date"], row["currency"]) for row in usage.query("SELECT DISTINCT date, currency FROM usage_data")}
-    known = {("2024-01-01", code) for code in ("ILS", "EUR", "GBP")} | {("2024-01-02", "ILS")}
-    lacking = {(day, code) for day, code in days if code != "USD"} - known
+    known = {("2024-01-01", code) for code in ("ILS", "EUR", "GBP", "USD")} | {
+        ("2024-01-02", "ILS"),
+        ("2024-01-02", "USD"),
+    }
+    lacking = days - known
     assert {(gap["date"], gap["currency"]) for gap in covered["lacking"]} == lacking
     assert (covered["pairs"], covered["rows"]) == (len(days), usage.truth["keys"])
     code, out, err = usage.run("fx", "status", "--dataset", "usage", "--currency-column", "nonesuch")
