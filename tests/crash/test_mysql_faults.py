@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,16 +41,23 @@ def lose_commit(proxy: Proxy, *, happened: bool) -> None:
         proxy.cut_before(b"COMMIT")
 
 
-def test_connections_are_killed_and_the_server_crashes_mid_load(tmp_path: Path) -> None:
-    with MysqlServer() as server, fresh_database(server.url) as url:
+@pytest.fixture
+def mysql_of_ours() -> Iterator[MysqlServer]:
+    """A server of this test's own: it is going to be treated badly."""
+    with MysqlServer() as private:
+        yield private
+
+
+def test_connections_are_killed_and_the_server_crashes_mid_load(mysql_of_ours: MysqlServer, tmp_path: Path) -> None:
+    with fresh_database(mysql_of_ours.url) as url:
         project = UsageProject(tmp_path / "project", url, rows=25_000, chunk_bytes=16_384)
         with project.start("load", "usage", "--json", "--workers", "2") as load:
             for chunks in (5, 15):
                 wait_for_progress(load, project, chunks)
                 assert end_connections(url) > 0
             wait_for_progress(load, project, 25)
-            server.kill()
-            server.start()
+            mysql_of_ours.kill()
+            mysql_of_ours.start()
             assert load.wait(deadline_s=120) == 0, load.stderr
         project.check_accounts()
 
