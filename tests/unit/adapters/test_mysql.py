@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import make_url
 
-from holdfast.adapters.databases import connect
+from holdfast.adapters.databases import connect, mysql_ddl
 from holdfast.adapters.databases.mysql import MysqlEngine
 from holdfast.adapters.databases.mysql_session import StrictConnection
 from holdfast.domain.errors import (
@@ -24,6 +24,7 @@ from holdfast.domain.errors import (
     ConstraintViolation,
     DatabaseError,
     DatabaseUnavailable,
+    LockTimeout,
     UniqueViolation,
 )
 from holdfast.domain.table import ColumnDefinition, IndexDefinition, TableDefinition
@@ -86,8 +87,9 @@ def test_keys_are_told_apart_by_every_byte(database: Database) -> None:
     keys = TableDefinition("exact", columns, ("k",), (IndexDefinition(("u",), unique=True),))
     with database.transaction() as tx:
         tx.create_table(keys)
-        tx.insert_many("exact", [{"k": k, "u": n} for n, k in enumerate(["a", "A", "a ", "á", ""])])
+        tx.insert_many("exact", [{"k": k, "u": n} for n, k in enumerate(["a", "A", "a ", "á", "", "😀", "😁"])])
         found = tx.reflect("exact")
+        assert tx.query("SELECT u FROM exact WHERE k = '😁'") == [{"u": 6}]
     assert found is not None
     assert found.columns == columns
     with pytest.raises(ConstraintViolation), database.transaction() as tx:
@@ -228,6 +230,26 @@ def test_the_whole_ledger_may_be_dropped_at_once(database: Database) -> None:
     with database.transaction() as tx:
         assert tx.query(named) == []
     assert upgrade(database).found == 0
+
+
+def read_and_change(database: Database, statement: str) -> None:
+    with database.transaction() as tx:
+        assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 0}]
+        tx.execute(statement)
+        tx.create_table(NARROW)
+
+
+def test_a_transaction_does_not_wait_for_itself(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DDL on a table it has read would: it is an error that says so, and the table is as it was."""
+    monkeypatch.setattr(mysql_ddl, "DDL_LOCK_S", 1)
+    with database.transaction() as tx:
+        tx.create_table(NARROW)
+    for statement in ("ALTER TABLE narrow ADD COLUMN more INT", "DROP TABLE narrow"):
+        with pytest.raises(LockTimeout, match="a transaction of its own"):
+            read_and_change(database, statement)
+    with database.transaction() as tx:
+        assert tx.reflect("narrow") is not None
+        insert(tx, {"id": 1})
 
 
 def test_tables_come_and_go_with_their_transaction(database: Database) -> None:

@@ -41,7 +41,8 @@ _LEDGER = re.compile(
 )
 _LEDGER_LOCK = re.compile(r"SELECT GET_LOCK\('holdfast ledger '")
 _TEXT = re.compile(r"\bTEXT\b")
-_NO_SUCH_TABLE, _DUPLICATE_COLUMN, _DUPLICATE_INDEX = 1146, 1060, 1061
+_NO_SUCH_TABLE, _DUPLICATE_COLUMN, _DUPLICATE_INDEX, _LOCK_TIMEOUT = 1146, 1060, 1061, 1205
+_IN_USE = "the table is in use; where this very transaction has read or written it: use a transaction of its own"
 
 
 @dataclass(slots=True)
@@ -180,7 +181,12 @@ class TransactionalDdl:
             assert driver is not None
             with driver.cursor() as cursor:
                 cursor.execute(f"SET SESSION lock_wait_timeout = {DDL_LOCK_S}, innodb_lock_wait_timeout = {DDL_LOCK_S}")
-                yield cursor
+                try:
+                    yield cursor
+                except pymysql.err.OperationalError as error:
+                    if error.args[0] != _LOCK_TIMEOUT:
+                        raise
+                    raise pymysql.err.OperationalError(_LOCK_TIMEOUT, _IN_USE) from None
 
 
 _LOCK_NAME = "CONCAT('holdfast ', SHA1(CONCAT(DATABASE(), ' ', %s)))"
