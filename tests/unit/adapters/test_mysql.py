@@ -232,6 +232,45 @@ def test_the_whole_ledger_may_be_dropped_at_once(database: Database) -> None:
     assert upgrade(database).found == 0
 
 
+def replace_table(database: Database, fail: bool) -> None:
+    with database.transaction() as tx:
+        tx.execute("DROP TABLE t")
+        tx.execute("CREATE TABLE t (later INT)")
+        tx.execute("INSERT INTO t VALUES (2)")
+        if fail:
+            raise ZeroDivisionError
+
+
+def test_a_table_that_is_replaced_in_a_transaction_is_there_if_it_fails(database: Database, mysql_url: str) -> None:
+    named = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1"
+    everything = [{"name": "ops_unsettled"}, {"name": "t"}]
+    with database.transaction() as tx:
+        tx.execute("CREATE TABLE t (sooner INT)")
+        tx.execute("INSERT INTO t VALUES (1)")
+    with suppress(ZeroDivisionError):
+        replace_table(database, fail=True)
+    with database.transaction() as tx:
+        assert tx.query("SELECT * FROM t") == [{"sooner": 1}]
+        assert tx.query(named) == everything
+    child = os.fork()
+    if child == 0:
+        other = connect(mysql_url)
+        with other.transaction() as tx:
+            tx.execute("DROP TABLE t")
+            tx.execute("CREATE TABLE t (later INT)")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    again = connect(mysql_url)
+    with again.transaction() as tx:
+        assert tx.query("SELECT * FROM t") == [{"sooner": 1}]
+    again.close()
+    replace_table(database, fail=False)
+    with database.transaction() as tx:
+        assert tx.query("SELECT * FROM t") == [{"later": 2}]
+        assert tx.query(named) == everything
+        assert tx.query("SELECT * FROM ops_unsettled") == []
+
+
 def read_and_change(database: Database, statement: str) -> None:
     with database.transaction() as tx:
         assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 0}]
@@ -261,6 +300,9 @@ def test_tables_come_and_go_with_their_transaction(database: Database) -> None:
         assert tx.reflect("narrow") is None
         tx.create_table(NARROW)
         insert(tx, {"id": 1})
+        tx.create_table(NARROW)  # it is there, and keeps its row
+        tx.execute("CREATE TABLE IF NOT EXISTS narrow (other INT)")
+        assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 1}]
     with suppress(ZeroDivisionError), database.transaction() as tx:
         tx.execute("DROP TABLE narrow")
         assert tx.reflect("narrow") is None
@@ -268,6 +310,8 @@ def test_tables_come_and_go_with_their_transaction(database: Database) -> None:
     with database.transaction() as tx:
         assert tx.query("SELECT COUNT(*) AS n FROM narrow") == [{"n": 1}]
         tx.execute("DROP TABLE narrow")
+    with database.transaction() as tx:
+        assert tx.query("SELECT table_name FROM ops_unsettled") == []
     with database.reading() as reader:
         assert reader.query(
             "SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_name = 'narrow' "

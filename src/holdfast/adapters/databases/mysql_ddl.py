@@ -8,6 +8,8 @@ table named there is to be dropped:
   table is made. If the transaction commits, the table stays. If it is rolled back, or its process is killed, the name
   is back in the journal.
 - DROP: the name is journaled within the transaction; the table goes after the commit, when nobody holds it any more.
+- DROP, then CREATE of the same name: the old table is renamed, and its new name journaled within the transaction. The
+  entry that was committed for its name begins with `aside_` and says what to name back.
 
 Whoever ends a transaction with DDL, or begins the first one of a process, drops what the journal says. A named lock,
 held until the transaction's end, keeps others from a table that is being made. Other DDL (ALTER, RENAME, CREATE
@@ -32,6 +34,7 @@ from holdfast.adapters.databases.identifiers import quote
 JOURNAL = "ops_unsettled"
 DDL_LOCK_S = 10  # a transaction of one's own may stand in the way: that ends in an error, not in a wait without end
 _STATE = "holdfast_ddl"
+_ASIDE = "aside_"
 _NAME = r'((?:"(?:[^"]|"")+"|\w+)(?:\.(?:"(?:[^"]|"")+"|\w+))?)'
 _CREATE = re.compile(rf"\s*CREATE\s+TABLE\s+(IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
 _DROP = re.compile(rf"\s*DROP\s+TABLE\s+(IF\s+EXISTS\s+)?{_NAME}\s*$", re.IGNORECASE)
@@ -104,11 +107,21 @@ class TransactionalDdl:
     def _create(self, own: Any, state: _State, name: str, text: str, *, if_missing: bool) -> None:
         self._hold(own, state, name)
         with self._cursor() as beside:
+            is_unsettled = _unsettled(beside, name)
+            is_gone = _unsettled(
+                own, name
+            )  # as this transaction sees it; the journal is there by now, or this would commit
+            if name in state.made and not is_gone:
+                if not if_missing:
+                    beside.execute(text)  # which says that it is there
+                return
             if state.made.get(name) == text:  # made, and dropped or undone by a savepoint, in this very transaction
                 own.execute(f"DELETE FROM {name}")  # noqa: S608 - quoted
                 _journal_without(own, name)
                 return
-            if name in state.gone or _unsettled(beside, name):
+            if name in state.gone and name not in state.made and is_gone:
+                self._put_aside(own, beside, state, name)
+            elif name in state.made or is_unsettled:
                 beside.execute(f"DROP TABLE IF EXISTS {name}")
             elif _exists(beside, name):
                 if not if_missing:
@@ -119,6 +132,15 @@ class TransactionalDdl:
             beside.execute(text)
         state.made[name] = text
         own.execute("SET @holdfast_gone = REPLACE(@holdfast_gone, %s, '')", (_mark(name),))
+
+    def _put_aside(self, own: Any, beside: Any, state: _State, name: str) -> None:
+        """Dropped and to be made anew in one transaction: the old table keeps its rows until the commit."""
+        entry = _ASIDE + uuid.uuid4().hex[len(_ASIDE) :]
+        beside.execute(f"INSERT INTO {JOURNAL} VALUES (%s, %s)", (name, entry))  # noqa: S608
+        _journal_without(own, name)
+        beside.execute(f"RENAME TABLE {name} TO {_aside(name, entry)}")
+        _journal_with(own, _aside(name, entry))
+        state.names.add(_aside(name, entry))
 
     def _drop(self, own: Any, state: _State, name: str, text: str, *, if_there: bool) -> None:
         with self._cursor() as beside:
@@ -168,11 +190,21 @@ class TransactionalDdl:
             return  # a transaction that is under way makes or drops it
         try:
             if _unsettled(beside, name):
-                beside.execute(f"DROP TABLE IF EXISTS {name}")
-                if name != quote(JOURNAL):
-                    _journal_without(beside, name)
+                self._undo(beside, name)
         finally:
             beside.execute(f"SELECT RELEASE_LOCK({_LOCK_NAME})", (name,))
+
+    def _undo(self, beside: Any, name: str) -> None:
+        """The table goes. One that was put aside for it comes back; if none was yet, the table is still the old one."""
+        beside.execute(f"SELECT entry FROM {JOURNAL} WHERE table_name = %s", (name,))  # noqa: S608
+        put_aside = [_aside(name, row[0]) for row in beside.fetchall() if row[0].startswith(_ASIDE)]
+        there = [table for table in put_aside if _exists(beside, table)]
+        if there or not put_aside:
+            beside.execute(f"DROP TABLE IF EXISTS {name}")
+        for table in there:
+            beside.execute(f"RENAME TABLE {table} TO {name}")
+        if name != quote(JOURNAL):
+            _journal_without(beside, name)
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -208,6 +240,12 @@ def _spelled(name: str) -> str:
     """One spelling for one table: it is a key of the journal."""
     schema, table = _parts(name)
     return f"{quote(schema)}.{quote(table)}" if schema else quote(table)
+
+
+def _aside(name: str, entry: str) -> str:
+    schema, _ = _parts(name)
+    table = quote(f"holdfast_{entry}")
+    return f"{quote(schema)}.{table}" if schema else table
 
 
 def _exists(cursor: Any, name: str) -> bool:
