@@ -152,9 +152,10 @@ def test_a_field_of_megabytes(database_url: str, tmp_path: Path, letters: int, r
         assert len(reject["raw"]) < 70_000
 
 
-def test_more_columns_than_the_database_can_have(database_url: str, tmp_path: Path) -> None:
+def test_more_columns_than_the_database_can_have(shared_url: str, tmp_path: Path) -> None:
+    """DuckDB can have them."""
     columns = {"id": "bigint", **{f"c{number}": "int" for number in range(5_000)}}
-    project = ItemsProject(tmp_path / "project", database_url, columns=columns)
+    project = ItemsProject(tmp_path / "project", shared_url, columns=columns)
     project.write(",".join(columns) + "\n" + "1" + ",1" * 5_000 + "\n")
     error = project.refused("load", "items")
     assert "cannot make the table the contract asks for (5,002 columns)" in error["message"]

@@ -267,6 +267,7 @@ def _with_remembered(contract: Contract, row: Row) -> Contract:
 
 def record(tx: Transaction, dataset: str, run_id: str, noted: Sequence[Noted]) -> None:
     """Write down what was found and done, each once."""
+    batch = new_run_id()  # one for all, so that they stay in the order they were found in
     for number, note in enumerate(noted):
         finding = note.finding
         told: dict[str, Any] = {
@@ -283,7 +284,7 @@ def record(tx: Transaction, dataset: str, run_id: str, noted: Sequence[Noted]) -
         tx.run(
             "drift_add",
             **told,
-            id=f"{new_run_id()}-{number:04d}",
+            id=f"{batch}-{number:04d}",
             run_id=run_id,
             detail=finding.detail,
             confidence=f"{finding.confidence:.3f}",
