@@ -22,7 +22,7 @@ from holdfast.interfaces.cli import contract, db, drift, fx, ledger, load, outpu
 from holdfast.observe import log
 
 app = typer.Typer(
-    help="Loads CSV into databases and is still right after being killed.",
+    help="Loads files, APIs and feeds into databases and is still right after being killed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
