@@ -73,7 +73,7 @@ def test_killed_while_the_load_becomes_visible_as_a_whole(
     kill_and_finish(project, point, calm("load"))
 
 
-@pytest.mark.parametrize("point", ["claim.committed", "commit.rows_written", "commit.committed"])
+@pytest.mark.parametrize("point", ["commit.rows_written", "commit.committed"])
 def test_four_workers_each_killed_at(point: str, database_url: str, tmp_path: Path, calm: Calm) -> None:
     project = UsageProject(tmp_path / "project", database_url)
     kill_and_finish(project, point, calm("auto"), "--workers", "4")

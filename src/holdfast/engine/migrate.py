@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from holdfast.domain.errors import LedgerError
+from holdfast.domain.errors import LedgerError, SerializationFailure
 from holdfast.ports.database import Database, Transaction
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -55,8 +55,10 @@ def ledger_version(database: Database) -> LedgerVersion:
 
 def upgrade(database: Database) -> LedgerVersion:
     """Bring the ledger to the latest version; returns what was found before. Safe to call at every start."""
-    with database.reading() as tx:
-        found = _verified(database, tx)
+    try:
+        found = ledger_version(database).found
+    except SerializationFailure:
+        found = 0  # its tables are made at this very moment: by the time of the lock they are there
     if found == LATEST:
         return LedgerVersion(found)
     with database.transaction() as tx:
