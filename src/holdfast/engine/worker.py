@@ -174,6 +174,8 @@ class Worker:
             if number not in busy:
                 close_load(self.database, get_load(self.database, self.dataset, number), run_id=self.claimant.run_id)
         self._loads.clear()  # one that could not be published as a whole is another kind of load now
+        if busy:
+            return False  # what was under way a moment ago may be written by now, and is to be closed
         return not self._busy()  # closing may have made work, and meanwhile another load may have come
 
     def _busy(self) -> set[int]:
