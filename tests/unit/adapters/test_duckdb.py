@@ -150,6 +150,25 @@ def test_numbers_that_duckdb_would_make_doubles_of_are_refused(database: Databas
             tx.query("SELECT :number AS number", {"number": number})
 
 
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("BOOLEAN", pa.array([Decimal("0.50")])),  # DuckDB makes true of it
+        ("DATE", pa.array([datetime(2024, 2, 29, 12)])),
+        ("DOUBLE", pa.array([2**53 + 1])),
+        ("DECIMAL(5,2)", pa.array([1.005])),
+    ],
+)
+def test_no_value_is_altered_on_its_way_into_a_column(database: Database, declared: str, value: pa.Array) -> None:
+    """What Arrow cannot convert, or converts into something else, is not left to DuckDB."""
+    with database.transaction() as tx:
+        tx.execute(f"CREATE TABLE t (v {declared})")
+    with pytest.raises(ConstraintViolation, match=r"'v'.*nothing was written"), database.transaction() as tx:
+        tx.copy_in("t", pa.table({"v": value}))
+    with database.reading() as tx:
+        assert tx.query("SELECT COUNT(*) AS n FROM t") == [{"n": 0}]
+
+
 def test_two_statements_in_one_are_refused(database: Database) -> None:
     with pytest.raises(StatementFailed, match="2 statements"), database.transaction() as tx:
         tx.execute("SELECT 1; SELECT 2")
