@@ -154,7 +154,7 @@ def test_numbers_that_duckdb_would_make_doubles_of_are_refused(database: Databas
     ("declared", "value"),
     [
         ("BOOLEAN", pa.array([Decimal("0.50")])),  # DuckDB makes true of it
-        ("DATE", pa.array([datetime(2024, 2, 29, 12)])),
+        ("DATE", pa.array([datetime(2024, 2, 29, 12, tzinfo=UTC)])),
         ("DOUBLE", pa.array([2**53 + 1])),
         ("DECIMAL(5,2)", pa.array([1.005])),
     ],
