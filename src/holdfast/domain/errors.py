@@ -12,6 +12,7 @@ HoldfastError                          1
  +- RejectBudgetExceeded               3
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
+ +- RowNotFound                        1   no row of the table is the one that was asked about
  +- RowsUnaccounted                    1   counts do not add up: a bug, nothing was committed (P3)
  +- RatesUnusable                      1   a provider's answer is not what was asked for; nothing of it was kept
  +- RateMissing                        1   no exchange rate, and the gap policy allows no other day's
@@ -143,6 +144,10 @@ class SourceChanged(HoldfastError):
 
 
 class ChunkFailed(HoldfastError):
+    pass
+
+
+class RowNotFound(HoldfastError):
     pass
 
 

@@ -82,6 +82,12 @@ def texts_of(raw: str, layout: Layout, contract: Contract) -> list[str | None]:
     ]
 
 
+def record_at(data: bytes, _: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
+    from holdfast.parsing.line_rows import line_at
+
+    return line_at(data, row, contract.format.comment)
+
+
 def _cuts(contract: Contract) -> list[tuple[int, int]]:
     """Where each field begins and ends."""
     return list(pairwise(accumulate(contract.format.widths, initial=0)))

@@ -151,6 +151,12 @@ def texts_of(raw: str, _: Layout, contract: Contract) -> list[str | None]:
         return [None] * len(contract.columns)
 
 
+def record_at(data: bytes, _: Layout, contract: Contract, row: int) -> tuple[int, int] | None:  # noqa: ARG001
+    from holdfast.parsing.line_rows import line_at
+
+    return line_at(data, row)
+
+
 def load_object(text: str) -> dict[str, Any]:
     """The object a line holds, its numbers as texts. Raises _Bad."""
     try:

@@ -103,6 +103,19 @@ def _parse_part(
     return ParsedChunk(table, rejects, blanks, comments)
 
 
+def line_at(data: bytes, row: int, comment: str = "") -> tuple[int, int] | None:
+    """The bytes [start, end) of a chunk's line number `row`, counted as `parse_lines` counts; None: not so many."""
+    mark = comment.encode()
+    for start, end in _lines(data):
+        raw = data[start:end]
+        if not raw.strip() or (mark and raw.startswith(mark)):
+            continue
+        if row == 0:
+            return start, end
+        row -= 1
+    return None
+
+
 def _lines(data: bytes) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(data):

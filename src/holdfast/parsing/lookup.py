@@ -1,8 +1,12 @@
-"""Single records, looked at by themselves: what the planner asks to keep an entity's rows in one chunk."""
+"""Single records, looked at by themselves: what the planner asks to keep an entity's rows in one chunk, and where the
+row of an `_origin` stands.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from holdfast.domain.contract import Contract, CsvFormat
 from holdfast.parsing.fields import split_fields, without_line_end
@@ -28,3 +32,15 @@ def fields_of(record: bytes, layout: Layout, contract: Contract, names: Sequence
     if len(fields) != layout.fields:
         return None
     return [fields[place] if (place := places[name]) is not None else "" for name in names]
+
+
+def record_at(data: bytes, layout: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
+    """The bytes [start, end) of a chunk's record number `row` (from 0, rejects counted); None: there are not so many.
+
+    Blank lines and comments are no records, so the scan counts as the parser did.
+    """
+    records = scan(data, contract.format, layout.newline, layout.encoding)
+    rows = np.flatnonzero((records.kind == Kind.DATA) | (records.kind == Kind.BAD))
+    if row >= len(rows):
+        return None
+    return int(records.start[rows[row]]), int(records.end[rows[row]])

@@ -60,6 +60,10 @@ def texts_of(raw: str, layout: Layout, contract: Contract) -> list[str | None]:
     return csv.texts_of(raw, layout, _as_csv(contract))
 
 
+def record_at(data: bytes, layout: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
+    return csv.record_at(data, layout, _as_csv(contract), row)
+
+
 def rows_as_text(rows: Sequence[Sequence[Any]], contract: Contract) -> bytes:
     """Rows of a sheet, from its top; empty ones become blank lines, and what is right of all values is left out."""
     width = max((place + 1 for row in rows for place, cell in enumerate(row) if cell != ""), default=0)

@@ -22,6 +22,7 @@ from holdfast.ports.source import Source, SourceHandle
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.engine.forms.record import SourceRecord
     from holdfast.parsing.drift import Delivery
     from holdfast.parsing.parsed import ParsedChunk
 
@@ -59,6 +60,15 @@ class Form(Protocol):
         self, source: Source, contract: Contract, file: FileVersion, claim: Claim, digits_max: int | None
     ) -> ParsedChunk:
         """A chunk's rows and rejects, of the very bytes that the plan pinned. Raises SourceChanged, SourceError."""
+        ...
+
+    def record(
+        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
+    ) -> SourceRecord | None:
+        """A chunk's record number `row` (from 0, rejects counted), read from the very bytes that the plan pinned.
+
+        None: the chunk has not so many. Raises SourceChanged, SourceError.
+        """
         ...
 
     def first_rows(

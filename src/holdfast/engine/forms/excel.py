@@ -19,6 +19,7 @@ from holdfast.ports.source import Source, SourceHandle
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.engine.forms.record import SourceRecord
     from holdfast.parsing.drift import Delivery
     from holdfast.parsing.parsed import ParsedChunk
 
@@ -56,6 +57,13 @@ class ExcelForm:
         self, source: Source, contract: Contract, file: FileVersion, claim: Claim, digits_max: int | None
     ) -> ParsedChunk:
         return _TEXT.parse(_Sheets(source, contract), contract, file, claim, digits_max)
+
+    def record(
+        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
+    ) -> SourceRecord | None:
+        """A sheet's row has a number, and no place in bytes."""
+        found = _TEXT.record(_Sheets(source, contract), contract, file, claim, row, digits_max)
+        return found and replace(found, byte_offset=None, byte_length=None)
 
     def first_rows(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +17,7 @@ from holdfast.engine.claims import Claim
 from holdfast.engine.drifting import Action, Noted
 from holdfast.engine.faults import reach
 from holdfast.engine.forms.parquet_file import Footer, open_pinned, open_unpinned, pin_hash, read_footer
+from holdfast.engine.forms.record import SourceRecord, values_of
 from holdfast.engine.ledger import ChunkRow, FileLayout, FileVersion
 from holdfast.engine.pinning import CHANGED_HINT, open_for, state
 from holdfast.engine.spans import CutFile, content_hash
@@ -97,30 +100,22 @@ class ParquetForm:
     def parse(
         self, source: Source, contract: Contract, file: FileVersion, claim: Claim, digits_max: int | None
     ) -> ParsedChunk:
-        handle = open_for(source, file, claim)
-        try:
-            footer = read_footer(handle, file.size_bytes, file.uri)
-            groups = _groups(footer, claim.span)
-            opened = open_pinned(handle, file.size_bytes, footer, groups, claim.span_hash)
-            reach("parse.read")
-            if opened is None:
-                raise SourceChanged(
-                    f"rows {claim.span.start + 1:,} to {claim.span.end:,} are not those the plan pinned"
-                )
+        with _pinned(source, file, claim) as (opened, footer):
             return _parsed(opened, footer, file.layout, contract, claim.span, digits_max, file.uri)
-        except SourceChanged as error:
-            told = f"{file.uri} changed while it was loaded: {error.message}; {state(claim)}"
-            raise SourceChanged(told, hint=CHANGED_HINT) from error
-        except HoldfastError:
-            raise
-        except _BROKEN as error:
-            raise SourceError(
-                f"{file.uri}: rows {claim.span.start + 1:,} to {claim.span.end:,} cannot be read: {error};"
-                f" {state(claim)}",
-                hint="was the file written and delivered whole? Try it with another Parquet reader",
-            ) from error
-        finally:
-            handle.close()
+
+    def record(
+        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
+    ) -> SourceRecord | None:
+        """A row has a number, and no place in bytes; its text is all its fields, as JSON."""
+        at = claim.span.start + row
+        if at >= claim.span.end:
+            return None
+        with _pinned(source, file, claim) as (opened, footer):
+            only = Span(at, at + 1)
+            (batch,) = _batches(opened, footer, only, list(file.layout.names), SAMPLE_ROWS)
+            parsed = _parsed(opened, footer, file.layout, contract, only, digits_max, file.uri, batch_rows=SAMPLE_ROWS)
+        raw = json.dumps(batch.to_pylist()[0], default=str, ensure_ascii=False)
+        return SourceRecord(at + 1, None, None, raw, *values_of(parsed))
 
     def first_rows(
         self,
@@ -142,6 +137,32 @@ class ParquetForm:
             return None  # whoever loads it says what is wrong
         finally:
             handle.close()
+
+
+@contextmanager
+def _pinned(source: Source, file: FileVersion, claim: Claim) -> Iterator[tuple[pq.ParquetFile, Footer]]:
+    """The file of a chunk, readable in the row groups that the plan pinned. Raises SourceChanged, SourceError."""
+    handle = open_for(source, file, claim)
+    try:
+        footer = read_footer(handle, file.size_bytes, file.uri)
+        groups = _groups(footer, claim.span)
+        opened = open_pinned(handle, file.size_bytes, footer, groups, claim.span_hash)
+        reach("parse.read")
+        if opened is None:
+            raise SourceChanged(f"rows {claim.span.start + 1:,} to {claim.span.end:,} are not those the plan pinned")
+        yield opened, footer
+    except SourceChanged as error:
+        told = f"{file.uri} changed while it was loaded: {error.message}; {state(claim)}"
+        raise SourceChanged(told, hint=CHANGED_HINT) from error
+    except HoldfastError:
+        raise
+    except _BROKEN as error:
+        raise SourceError(
+            f"{file.uri}: rows {claim.span.start + 1:,} to {claim.span.end:,} cannot be read: {error}; {state(claim)}",
+            hint="was the file written and delivered whole? Try it with another Parquet reader",
+        ) from error
+    finally:
+        handle.close()
 
 
 def first_table(handle: SourceHandle, size_bytes: int, uri: str, rows_max: int) -> tuple[pa.Table, bool]:

@@ -16,13 +16,14 @@ from holdfast.engine.spans import CutFile, Cutter
 from holdfast.parsing.drift import Delivery
 from holdfast.parsing.formats import TextFormat, bound, text_format
 from holdfast.parsing.header import BoundColumn, Header, Layout
-from holdfast.parsing.lines import tail_bytes
+from holdfast.parsing.lines import narrow, tail_bytes
 from holdfast.parsing.values import ValueReader
 from holdfast.ports.source import Source, SourceHandle
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from holdfast.engine.forms.record import SourceRecord
     from holdfast.parsing.parsed import ParsedChunk
 
 HEAD_BYTES = 1024 * 1024
@@ -103,23 +104,40 @@ class TextForm:
     def parse(
         self, source: Source, contract: Contract, file: FileVersion, claim: Claim, digits_max: int | None
     ) -> ParsedChunk:
-        from holdfast.parsing.records import count_lines
-
-        data = read_pinned(source, file, claim)
-        reach("parse.read")
-        layout = file.layout
-        start = max(claim.span.start, layout.data_start)
-        end = max(start, min(claim.span.end, layout.data_end))
-        skipped = data[: start - claim.span.start]
-        data = data[start - claim.span.start : end - claim.span.start]
+        body = _body(source, file, claim)
         return self._text.parse_chunk(
-            data,
-            _columns(contract, layout, file.uri),
+            body.data,
+            _columns(contract, file.layout, file.uri),
             contract,
-            first_line=claim.first_line + count_lines(skipped, layout.newline, layout.encoding),
-            base_offset=start,
+            first_line=body.first_line,
+            base_offset=body.start,
             digits_max=digits_max,
         )
+
+    def record(
+        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
+    ) -> SourceRecord | None:
+        from holdfast.engine.forms.record import SourceRecord, values_of
+        from holdfast.parsing.rejecting import Place, Rejecter
+
+        body, layout = _body(source, file, claim), file.layout
+        columns = _columns(contract, layout, file.uri)
+        span = self._text.record_at(body.data, columns, contract, row)
+        if span is None:
+            return None
+        place = Place(row=0, line=lambda: body.first_line, offset=body.start)
+        text = narrow(body.data, layout.encoding)
+        found = Rejecter(body.data, text, layout.newline, layout.encoding, place).reject(row, *span, ())
+        parsed = self._text.parse_chunk(
+            body.data[slice(*span)],
+            columns,
+            contract,
+            first_line=found.line,
+            base_offset=found.byte_offset,
+            digits_max=digits_max,
+        )
+        raw = found.raw.decode(layout.encoding, "backslashreplace")
+        return SourceRecord(found.line, found.byte_offset, len(found.raw), raw, *values_of(parsed))
 
     def first_rows(
         self,
@@ -148,6 +166,29 @@ class TextForm:
             data[:size], columns, contract, first_line=1, base_offset=start, digits_max=digits_max
         )
         return parsed.table
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A chunk's bytes less what of the file is no data: they begin at byte `start`, on line `first_line` (from 1)."""
+
+    data: bytes
+    start: int
+    first_line: int
+
+
+def _body(source: Source, file: FileVersion, claim: Claim) -> _Body:
+    """Raises SourceChanged where the bytes are not those that the plan pinned."""
+    from holdfast.parsing.records import count_lines
+
+    data = read_pinned(source, file, claim)
+    reach("parse.read")
+    layout = file.layout
+    start = max(claim.span.start, layout.data_start)
+    end = max(start, min(claim.span.end, layout.data_end))
+    skipped = data[: start - claim.span.start]
+    data = data[start - claim.span.start : end - claim.span.start]
+    return _Body(data, start, claim.first_line + count_lines(skipped, layout.newline, layout.encoding))
 
 
 def _columns(contract: Contract, layout: FileLayout, uri: str) -> Layout:

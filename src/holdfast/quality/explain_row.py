@@ -1,0 +1,121 @@
+"""One row's story: what it is, where it came from, what it replaced, and what else was delivered for its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast.adapters.databases.identifiers import quote_table
+from holdfast.domain.contract import Contract
+from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.engine.drifting import remembered
+from holdfast.ports.database import Database, Row
+from holdfast.ports.source import Source
+from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting
+from holdfast.quality.explain_rejects import RejectsFound, rejects_of_key
+from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
+from holdfast.quality.explain_values import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A column in which the table differs from what the source says of the row."""
+
+    column: str
+    table: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """`values`: of the row, by column of the table. `differences`: None where the source could not be asked.
+
+    `mended`: its raw text broke the contract; a person corrected it, and it was replayed.
+    """
+
+    dataset: str
+    table: str
+    key: dict[str, Any]
+    row: Row
+    values: dict[str, str | None]
+    delivery: Delivery
+    differences: list[Difference] | None
+    mended: bool
+    rejects: RejectsFound
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralRows:
+    """More than one row meets the conditions: their keys, at most SHOWN_MAX; and whether there are more."""
+
+    keys: list[dict[str, str | None]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoRow:
+    """No row meets the conditions; what is known of the key all the same."""
+
+    rejects: RejectsFound
+    chunks_waiting: int
+    has_table: bool = True
+    key: dict[str, Any] = field(default_factory=dict)
+
+
+def explain_row(
+    database: Database, source: Source, contract: Contract, conditions: Sequence[Condition]
+) -> RowStory | SeveralRows | NoRow:
+    """The story of the one row that meets the conditions. Raises the database's errors."""
+    with database.reading() as tx:
+        contract = remembered(tx, contract)
+        has_table = tx.reflect(contract.table) is not None
+        rows = rows_meeting(tx, quote_table(contract.table), contract, conditions) if has_table else []
+    if not rows:
+        key = {c.column.name: c.value for c in conditions if c.column.name != ORIGIN_COLUMN}
+        return NoRow(rejects_of_key(database, contract, key), _chunks_waiting(database, contract), has_table, key)
+    if len(rows) > 1:
+        keys = [_texts(contract, row, contract.primary_key or [ORIGIN_COLUMN]) for row in rows[:SHOWN_MAX]]
+        return SeveralRows(keys, more=len(rows) > SHOWN_MAX)
+    return _story(database, source, contract, rows[0])
+
+
+def _story(database: Database, source: Source, contract: Contract, row: Row) -> RowStory:
+    origin = row.get(ORIGIN_COLUMN)
+    delivery = delivery_of(database, source, contract.name, -1 if origin is None else origin)
+    key = {name: row[name] for name in contract.primary_key}
+    mended = delivery.source is SourceState.READ and delivery.values is None
+    return RowStory(
+        dataset=contract.name,
+        table=contract.table,
+        key=key,
+        row=row,
+        values=_texts(contract, row, list(row)),
+        delivery=delivery,
+        differences=None if delivery.values is None else _differences(contract, row, delivery.values),
+        mended=mended,
+        rejects=rejects_of_key(database, contract, key),
+    )
+
+
+def _texts(contract: Contract, row: Row, names: Sequence[str]) -> dict[str, str | None]:
+    types = {column.name: column.type for column in contract.columns}
+    return {name: text_of(types.get(name), row[name]) for name in names}
+
+
+def _differences(contract: Contract, row: Row, values: Mapping[str, Any]) -> list[Difference]:
+    """Someone may have edited the row behind Holdfast's back: then it is not what was loaded."""
+    found = []
+    for column in contract.columns:
+        if column.name in values and column.name in row:
+            here, there = text_of(column.type, row[column.name]), text_of(column.type, values[column.name])
+            if here != there:
+                found.append(Difference(column.name, here, there))
+    return found
+
+
+def _chunks_waiting(database: Database, contract: Contract) -> int:
+    with database.reading() as tx:
+        if not tx.run("ledger_exists").rows[0]["found"]:
+            return 0
+        return int(tx.run("chunks_waiting", dataset=contract.name).rows[0]["chunks"])

@@ -1,0 +1,168 @@
+"""From an `_origin` back to the source: chunk, file, line, byte and raw text, as far as the source still says it.
+
+The chunk is read again by the boundaries it was loaded by, and only bytes with the chunk's own hash are believed: a
+source that is gone or was changed is said to be so, and never quoted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from holdfast.domain.chunk import Span
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import HoldfastError, SourceChanged
+from holdfast.domain.origin import chunk_of, row_of
+from holdfast.engine.claims import Claim
+from holdfast.engine.forms import form_named
+from holdfast.engine.forms.record import SourceRecord
+from holdfast.engine.ledger import FileLayout, FileVersion
+from holdfast.engine.pinning import state
+from holdfast.ports.database import Database, Row
+from holdfast.ports.source import Source
+
+
+class SourceState(StrEnum):
+    """What could be made of a row's source."""
+
+    READ = "read"  # read back, from the very bytes that were loaded
+    CHANGED = "changed"  # there is a file, with other bytes
+    GONE = "gone"  # there is no such file any more, or it cannot be reached
+    PAGE = "page"  # a page of an API or a feed: nobody keeps it
+    FORGOTTEN = "forgotten"  # the ledger does not know the chunk
+    BY_HAND = "by hand"  # no load wrote the row
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where a row came from. Fields that do not apply are None.
+
+    `chunk`: its number; `row`: the record's number in it, from 0. `page`, `line` and `row_in_file` count from 1;
+    `line` is of a page: the record on it. `byte_offset`, `byte_length` and `line` are in the expanded text where
+    `compression` is not empty. `values`: what the contract makes of the raw text.
+    """
+
+    origin: int
+    source: SourceState
+    why: str = ""
+    chunk: int | None = None
+    row: int | None = None
+    uri: str | None = None
+    version: int | None = None
+    file_status: str | None = None
+    content_hash: str | None = None
+    form: str = ""
+    compression: str = ""
+    page: int | None = None
+    line: int | None = None
+    byte_offset: int | None = None
+    byte_length: int | None = None
+    raw: str | None = None
+    values: dict[str, Any] | None = field(default=None, repr=False)
+    way: str | None = None
+    state: str | None = None
+    committed_at: Any = None
+    run: Row | None = None
+
+
+def delivery_of(database: Database, source: Source, dataset: str, origin: int) -> Delivery:
+    """Where the row with this `_origin` came from. Raises the database's errors; trouble with the source is told."""
+    if origin < 0:
+        return Delivery(origin, SourceState.BY_HAND, "no load wrote this row: it was there before, or came by hand")
+    number = chunk_of(origin)
+    with database.reading() as tx:
+        has_ledger = tx.run("ledger_exists").rows[0]["found"]
+        chunk = tx.run("explain_chunk", dataset=dataset, number=number).first if has_ledger else None
+        run = tx.run("run_get", run_id=chunk["run_id"]).first if chunk and chunk["run_id"] else None
+    if chunk is None:
+        return Delivery(
+            origin,
+            SourceState.FORGOTTEN,
+            f"the ledger has no chunk {number}: it was forgotten, or the row came by hand",
+            chunk=number,
+            row=row_of(origin),
+        )
+    return _found(source, dataset, origin, chunk, run, database.traits.exact_digits_max)
+
+
+def _found(source: Source, dataset: str, origin: int, chunk: Row, run: Row | None, digits_max: int | None) -> Delivery:
+    file, claim = _file(chunk), _claim(dataset, chunk)
+    known: dict[str, Any] = {
+        "chunk": claim.number,
+        "row": row_of(origin),
+        "uri": file.uri,
+        "version": file.version,
+        "file_status": chunk["file_status"],
+        "content_hash": file.content_hash,
+        "form": file.layout.form,
+        "compression": file.layout.compression,
+        "way": chunk["way"],
+        "state": chunk["state"],
+        "committed_at": chunk["committed_at"],
+        "run": run,
+    }
+    if claim.place is not None:
+        known |= {"page": claim.ordinal + 1, "line": row_of(origin) + 1}
+        return Delivery(origin, SourceState.PAGE, "a page is not kept: only its source could tell it again", **known)
+    contract = Contract.model_validate_json(chunk["contract"])
+    try:
+        record = _record(source, contract, file, claim, row_of(origin), digits_max)
+    except SourceChanged:
+        why = f"{file.uri} holds other bytes now than those that were loaded (the hash of chunk {claim.number} differs)"
+        return Delivery(origin, SourceState.CHANGED, why, **known)
+    except HoldfastError as error:
+        return Delivery(origin, _gone_or_changed(source, file.uri), _without_state(error, claim), **known)
+    if record is None:
+        why = f"chunk {claim.number} has no record {row_of(origin)}: the `_origin` is not one that a load wrote"
+        return Delivery(origin, SourceState.BY_HAND, why, **known)
+    place = {name: getattr(record, name) for name in ("line", "byte_offset", "byte_length", "raw", "values")}
+    return Delivery(origin, SourceState.READ, **known, **place)
+
+
+def _record(
+    source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
+) -> SourceRecord | None:
+    return form_named(file.layout.form).record(source, contract, file, claim, row, digits_max)
+
+
+def _gone_or_changed(source: Source, uri: str) -> SourceState:
+    try:
+        source.stamp(uri)
+    except HoldfastError:
+        return SourceState.GONE
+    return SourceState.CHANGED
+
+
+def _without_state(error: HoldfastError, claim: Claim) -> str:
+    """What was wrong with the source. That nothing was committed is of interest to a load only."""
+    return error.message.removesuffix(f"; {state(claim)}").removesuffix("; nothing was loaded")
+
+
+def _file(chunk: Row) -> FileVersion:
+    return FileVersion(
+        number=chunk["file_number"],
+        load_number=chunk["file_load"],
+        uri=chunk["uri"],
+        version=chunk["version"],
+        content_hash=chunk["content_hash"],
+        size_bytes=chunk["size_bytes"],
+        modified=chunk["modified"],
+        layout=FileLayout.from_json(chunk["layout"]),
+    )
+
+
+def _claim(dataset: str, chunk: Row) -> Claim:
+    """The chunk as a worker would hold it, to read it by the same way."""
+    return Claim(
+        dataset=dataset,
+        number=chunk["number"],
+        load_number=chunk["load_number"],
+        file_number=chunk["file_number"],
+        ordinal=chunk["ordinal"],
+        span=Span(chunk["span_start"], chunk["span_end"]),
+        span_hash=chunk["span_hash"],
+        first_line=chunk["first_line"],
+        epoch=chunk["epoch"],
+        place=chunk["place"],
+    )
