@@ -180,7 +180,7 @@ class Project:
                 records = replaying.raw_as_mended(self.database, contract)
             else:
                 records = _read_mended(mended, contract)
-            return run.id, self._try(lambda: replaying.replay(self.database, contract, records), "replaying")
+            return run.id, self._try(lambda: replaying.replay(self.database, contract, records, run.id), "replaying")
 
     def _work_on(self, contract: Contract, stop: StopRequest) -> LoadResult:
         began = time.monotonic()

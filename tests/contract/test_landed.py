@@ -46,7 +46,14 @@ def contract(sequence: str | None, **more: Any) -> Contract:
         {"name": "value", "type": "int", "nullable": True},
         {"name": "version", "type": "int"},
     ]
-    given = {"name": "m", "table": TABLE, "columns": columns, "primary_key": "key", "sequence": sequence}
+    given = {
+        "name": "m",
+        "table": TABLE,
+        "columns": columns,
+        "primary_key": "key",
+        "sequence": sequence,
+        "history": False,
+    }
     return contract_from({**given, **more})
 
 
@@ -88,7 +95,7 @@ def ready(of: Contract, number: int, chunk: list[Row]) -> pa.Table:
 def publish(tx: Transaction, of: Contract, landed: int, *, swaps: bool, overtaken: bool) -> Fates:
     shape = merge_shape(of, LANDING)
     if tx.run("holds_rows", shape).rows[0]["found"]:
-        fates = merge_into(tx, shape, may_be_overtaken=overtaken)
+        fates = merge_into(tx, shape, None, may_be_overtaken=overtaken)
     else:
         fates = (take_place if swaps else fill_empty)(tx, shape, landed)
     tx.run("drop_landing", shape)
@@ -126,11 +133,11 @@ def test_any_schedule_ends_in_the_same_rows(
         tx.execute(f"DROP TABLE IF EXISTS {TABLE}")
         ensure_target(tx, of)
         for number in schedule.before:
-            inserted += write_merge(tx, of, ready(of, number, schedule.chunks[number])).inserted
+            inserted += write_merge(tx, of, ready(of, number, schedule.chunks[number]), "run").inserted
         tx.run("create_landing", shape)
         landed = {number: ready(of, number, schedule.chunks[number]) for number in schedule.landing}
         for table in landed.values():
-            write_landing(tx, LANDING, table)
+            write_landing(tx, of, LANDING, table)
         swaps = not fills and not tx.run("swap_obstacles", shape).rows
         total = sum(table.num_rows for table in landed.values())
         fates = publish(tx, of, total, swaps=swaps, overtaken=overtaken)
@@ -141,7 +148,7 @@ def test_any_schedule_ends_in_the_same_rows(
             assert sum(counts) == table.num_rows
             inserted += written.inserted
         for number in schedule.after:
-            inserted += write_merge(tx, of, ready(of, number, schedule.chunks[number])).inserted
+            inserted += write_merge(tx, of, ready(of, number, schedule.chunks[number]), "run").inserted
         found = table_rows(tx)
     assert found == winners(schedule.chunks, sequenced=bool(sequence))
     assert inserted == len(found)

@@ -25,7 +25,8 @@ def contract(sequence: str | None) -> Contract:
     columns = [{"name": "key", "type": "bigint"}, {"name": "value", "type": "int", "nullable": True}]
     if sequence:
         columns.append({"name": sequence, "type": "int"})
-    return contract_from({"name": "m", "table": TABLE, "columns": columns, "primary_key": "key", "sequence": sequence})
+    given = {"name": "m", "table": TABLE, "columns": columns, "primary_key": "key", "sequence": sequence}
+    return contract_from({**given, "history": False})
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def write(database: Database, of: Contract, number: int, chunk: list[Delivered],
     ready, superseded = order_and_dedupe(with_origins(table, number), of)
     with database.transaction() as tx:
         if direct and not database.traits.has_savepoints:
-            written = write_asking(tx, of, ready)
+            written = write_asking(tx, of, ready, "run")
         else:
-            written = (write_direct(tx, of, ready) if direct else None) or write_merge(tx, of, ready)
+            written = (write_direct(tx, of, ready) if direct else None) or write_merge(tx, of, ready, "run")
     fates = written.inserted + written.updated + written.unchanged + written.superseded + superseded
     assert fates == len(chunk)
     return written

@@ -15,25 +15,37 @@ import sqlalchemy as sa
 
 from holdfast.adapters.databases.connect import ENGINES
 from holdfast.adapters.databases.pooled import PooledDatabase
-from holdfast.adapters.databases.statements import escape_quoted, fill, load_statements, shape_fills, unfilled
+from holdfast.adapters.databases.statements import Words, escape_quoted, fill, load_statements, shape_fills, unfilled
+from holdfast.adapters.databases.transaction import words_of
 from holdfast.domain.errors import StatementFailed
-from holdfast.domain.table import ColumnDefinition, MergeShape, TableDefinition
+from holdfast.domain.table import ColumnDefinition, MergeShape, Partition, TableDefinition
 from holdfast.domain.types import parse_type
 from holdfast.engine.migrate import MIGRATIONS, upgrade
 from holdfast.ports.database import Database, Transaction
 
-COLUMNS = {"k": "bigint", "v": "string(5)", "seq": "int", "_origin": "bigint"}
+COLUMNS = {"k": "bigint", "v": "string(5)", "seq": "int", "day": "date", "_origin": "bigint"}
 TARGET = TableDefinition(
     "target",
     (
-        *(ColumnDefinition(name, parse_type(text), name == "v") for name, text in COLUMNS.items()),
+        *(ColumnDefinition(name, parse_type(text), name in ("v", "day")) for name, text in COLUMNS.items()),
         ColumnDefinition("seen", parse_type("timestamp(%Y, UTC)"), False, default_now=True),
     ),
     ("k",),
 )
-SHAPE = MergeShape("target", "target_staging", ("k", "v", "seq"), ("k",), "seq", "seen", "target_landing")
+PARTITION = Partition("day", parse_type("date"), "month")
+SHAPE = MergeShape(
+    "target", "target_staging", ("k", "v", "seq", "day"), ("k",), "seq", "seen", "target_landing", PARTITION
+)
 TEXT_BINDS = re.compile(r"(?<![:\w\\]):(\w+)")
-COMPARED = ("drop_beaten", "staged_fates", "insert_staged", "update_staged", "advance_staged")
+COMPARED = (
+    "drop_beaten",
+    "staged_fates",
+    "insert_staged",
+    "update_staged",
+    "advance_staged",
+    "written_by_partition",
+    "history_add_landed",
+)
 MADE_BY_UPGRADE = {name for names in MIGRATIONS.values() for name in names} | {"ledger_schema"}
 
 
@@ -57,7 +69,7 @@ def test_every_engine_has_the_same_names() -> None:
 @pytest.mark.parametrize("scheme", sorted(ENGINES))
 def test_every_word_in_braces_is_known(scheme: str) -> None:
     engine = ENGINES[scheme]()
-    fills = {**engine.fills, **shape_fills(SHAPE, now=engine.fills["now"], distinct=engine.distinct)}
+    fills = {**engine.fills, **shape_fills(SHAPE, words_of(engine))}
     assert {name: unfilled(fill(text, fills)) for name, text in load_statements(engine.name).items()} == {
         name: [] for name in load_statements(engine.name)
     }
@@ -93,7 +105,7 @@ def run_on_a_stage(begin: Callable[[], AbstractContextManager[Transaction]], nam
             savepoint.run("stage_differing", SHAPE)
         elif name not in ("create_staging", "stage_differing", "stage_all"):
             savepoint.run("create_staging", SHAPE)
-        filled = fill(text, shape_fills(SHAPE, now="", distinct=""))
+        filled = fill(text, shape_fills(SHAPE, Words(now="", distinct="")))
         binds = {bind: value_of(bind) for bind in TEXT_BINDS.findall(escape_quoted(filled))}
         savepoint.run(name, SHAPE, **binds)
         raise _Undo

@@ -22,6 +22,7 @@ from pydantic import (
 from holdfast.domain.errors import ContractError
 from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
+from holdfast.domain.table import Grain, Partition
 from holdfast.domain.types import INT_RANGES, ColumnType, Kind, parse_type
 from holdfast.domain.web_source import Api, Feed
 
@@ -87,6 +88,17 @@ class Index(Strict):
     why: str = ""
 
 
+class PartitionBy(Strict):
+    """The slice of the table a row belongs to: the day, month or year (in UTC) of a column."""
+
+    column: str
+    grain: Grain = "day"
+
+
+def _partition_by(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
 def _whole_format(value: object) -> object:
     """A `CsvFormat` is a `Format` without what other types need."""
     return value.model_dump() if type(value) is CsvFormat else value
@@ -105,6 +117,8 @@ class Contract(Strict):
     publish: Literal["auto", "chunk", "load"] = "auto"
     sequence: str | None = None
     entity: Names = Field(default_factory=list)
+    partition: Annotated[PartitionBy | None, BeforeValidator(_partition_by)] = None
+    history: bool = True  # keep the values that upserts replace
     max_rejects: str | int | None = None
     on_changed_file: Literal["replace", "refuse"] = "replace"
     drift: Literal["freeze", "discard_column", "evolve"] = "freeze"
@@ -139,6 +153,11 @@ class Contract(Strict):
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
+    @property
+    def table_partition(self) -> Partition | None:
+        by = self.partition
+        return Partition(by.column, self.column(by.column).type, by.grain) if by else None
+
 
 def _name_problems(contract: Contract) -> list[str]:
     names = [name.lower() for name in contract.column_names]
@@ -150,6 +169,7 @@ def _name_problems(contract: Contract) -> list[str]:
         "primary_key": contract.primary_key,
         "entity": contract.entity,
         "sequence": [contract.sequence] if contract.sequence else [],
+        "partition": [contract.partition.column] if contract.partition else [],
         **{f"indexes[{i}]": index.columns for i, index in enumerate(contract.indexes)},
     }
     for place, wanted in used.items():
@@ -179,6 +199,9 @@ def _key_problems(contract: Contract) -> list[str]:
 
 def _rule_problems(contract: Contract) -> list[str]:
     problems = []
+    by = contract.partition and next((c for c in contract.columns if c.name == contract.partition.column), None)
+    if by and (by.nullable or by.type.kind not in (Kind.DATE, Kind.TIMESTAMP)):
+        problems.append(f"partition {by.name!r} must be a date or timestamp that is not nullable")
     for column in contract.columns:
         if (column.min is not None or column.max is not None) and column.type.kind in (
             Kind.JSON,

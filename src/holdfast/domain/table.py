@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from holdfast.domain.types import ColumnType
+
+Grain = Literal["day", "month", "year"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,31 @@ class TableDefinition:
         return next((c for c in self.columns if c.name == name), None)
 
 
+def physical_table(name: str, *, has_schemas: bool) -> str:
+    """Where the table `silver.sales` stands: on an engine without schemas it is `silver_sales`.
+
+    `main.` and `temp.` are an engine's own words there, and stay.
+    """
+    schema, dot, table = name.partition(".")
+    if has_schemas or not (dot and schema and table) or schema in ("main", "temp"):
+        return name
+    return f"{schema}_{table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Which slice of its table a row belongs to: the day, month or year (UTC) of a column."""
+
+    column: str
+    type: ColumnType
+    grain: Grain = "day"
+
+    @property
+    def key_chars(self) -> int:
+        """How much of an ISO date is the slice's key: `2024-06-24`, `2024-06`, `2024`."""
+        return {"day": 10, "month": 7, "year": 4}[self.grain]
+
+
 @dataclass(frozen=True, slots=True)
 class MergeShape:
     """The names a merge statement is made of. `columns` are all data columns (key included), without `_origin`.
@@ -57,3 +85,4 @@ class MergeShape:
     sequence: str | None = None
     processed_at: str | None = None
     landing: str = ""
+    partition: Partition | None = None

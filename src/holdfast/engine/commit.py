@@ -15,12 +15,21 @@ from holdfast.domain.origin import origin_of
 from holdfast.domain.reject import Reject
 from holdfast.engine.claims import Claim, fence, lock_chunk
 from holdfast.engine.faults import reach
-from holdfast.engine.landing import landing_table
+from holdfast.engine.landing import landing_table, waiting_relation
 from holdfast.engine.ledger import Load, lock_load
-from holdfast.engine.merge import Way, Written, write_asking, write_direct, write_landing, write_merge
+from holdfast.engine.merge import (
+    Way,
+    Written,
+    write_asking,
+    write_direct,
+    write_keyless,
+    write_landing,
+    write_merge,
+)
 from holdfast.engine.pages import write_page
 from holdfast.engine.reading import ReadyChunk
 from holdfast.ports.database import Database, Transaction
+from holdfast.touches import add_touches
 
 RAW_CHARS_MAX = 65_536
 
@@ -53,8 +62,13 @@ def commit_chunk(
         reach("commit.begun")
         kind = fence(tx, claim)
         reach("commit.fenced")
-        written = _write_rows(tx, replace(load, kind=kind), ready, chooser, asks=not database.traits.has_savepoints)
+        load = replace(load, kind=kind)
+        asks = not database.traits.has_savepoints
+        written = _write_rows(tx, load, ready, chooser, run_id, asks=asks)
         reach("commit.rows_written")
+        table = waiting_relation(load) if written.way == "landing" else load.contract.table
+        add_touches(tx, table, run_id, written.touches, dataset=load.dataset, chunk=claim.number)
+        reach("commit.touched")
         write_rejects(tx, claim, ready, run_id)
         reach("commit.rejects_written")
         _check_budget(tx, load, claim, len(ready.rejects))
@@ -74,22 +88,22 @@ def was_committed(database: Database, claim: Claim) -> bool:
         return state in (ChunkState.DONE, ChunkState.LANDED) and epoch == claim.epoch
 
 
-def _write_rows(tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChooser, *, asks: bool) -> Written:
+def _write_rows(
+    tx: Transaction, load: Load, ready: ReadyChunk, chooser: WayChooser, run_id: str, *, asks: bool
+) -> Written:
     contract = load.contract
     if load.kind.lands:
-        return write_landing(tx, landing_table(load), ready.rows)
+        return write_landing(tx, contract, landing_table(load), ready.rows)
     if not contract.primary_key:
-        tx.copy_in(contract.table, ready.rows)
-        reach("direct.copied")
-        return Written("direct", inserted=ready.rows.num_rows)
+        return write_keyless(tx, contract, ready.rows)
     if asks:
-        return write_asking(tx, contract, ready.rows)
+        return write_asking(tx, contract, ready.rows, run_id)
     if not chooser.prefers_merge():
         written = write_direct(tx, contract, ready.rows)
         if written:
             return written
         chooser.met_conflict()
-    return write_merge(tx, contract, ready.rows)
+    return write_merge(tx, contract, ready.rows, run_id)
 
 
 def write_rejects(tx: Transaction, claim: Claim, ready: ReadyChunk, run_id: str) -> None:

@@ -34,6 +34,7 @@ POINTS = (
     "merge.advanced",
     "landing.copied",
     "commit.rows_written",
+    "commit.touched",
     "commit.rejects_written",
     "commit.finished",
     "commit.page_added",

@@ -8,23 +8,29 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from holdfast.domain.errors import LockTimeout, RowsUnaccounted, SerializationFailure, UniqueViolation
 from holdfast.domain.table import MergeShape
 from holdfast.engine.faults import reach
-from holdfast.engine.merge import Written
+from holdfast.engine.merge import Teller, Written
+from holdfast.engine.touching import touches_of_moves
 from holdfast.ports.database import Row, Transaction
+from holdfast.touches import Touches
 
 _WRITES = {"inserted": "insert_staged", "updated": "update_staged", "unchanged": "advance_staged"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fates:
-    """What became of landed rows: counts of fates by chunk; rows that are not counted had the fate `others`."""
+    """What became of landed rows: counts of fates by chunk; rows that are not counted had the fate `others`.
+
+    `touches` by chunk; None: all that landed touched what it touched when it landed.
+    """
 
     others: str
+    touches: Mapping[int, Touches] | None = None
     by_chunk: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, rows: list[Row], fate: str | None = None) -> None:
@@ -115,7 +121,7 @@ def _kept(tx: Transaction, shape: MergeShape, landed: int) -> Fates:
     return fates
 
 
-def merge_into(tx: Transaction, shape: MergeShape, *, may_be_overtaken: bool) -> Fates:
+def merge_into(tx: Transaction, shape: MergeShape, teller: Teller | None, *, may_be_overtaken: bool) -> Fates:
     """Compare first, then write only what wins and differs.
 
     `may_be_overtaken`: chunks are unfinished. One of them may come between an unchanged row and the load's row, so then
@@ -128,16 +134,26 @@ def merge_into(tx: Transaction, shape: MergeShape, *, may_be_overtaken: bool) ->
     compared.add(tx.run("staged_fates", shape).rows)
     if not compared.by_chunk:
         tx.run("drop_staging", shape)
-        return compared
+        return Fates("unchanged", {})
     tx.run("drop_beaten", shape)
-    winners = Fates("unchanged")
+    winners = Fates("unchanged", _touches_by_chunk(tx, shape))
     winners.add(tx.run("staged_fates", shape).rows)
+    if teller and winners.total("updated"):
+        tx.run("history_add_landed", shape, dataset=teller.dataset, run_id=teller.run_id)
     for fate, statement in _WRITES.items():
         _write(tx, shape, statement, winners.total(fate))
     tx.run("drop_staging", shape)
     for chunk, before in compared.by_chunk.items():
         winners.by_chunk[chunk]["superseded"] += before.total() - winners.by_chunk[chunk].total()
     return winners
+
+
+def _touches_by_chunk(tx: Transaction, shape: MergeShape) -> dict[int, Touches]:
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for row in tx.run("written_by_partition", shape).rows:
+        old = row["old_partition"] if row["fate"] == "updated" else None
+        rows[row["chunk"]].append({**row, "old_partition": old})
+    return {chunk: touches_of_moves(found) for chunk, found in rows.items()}
 
 
 def _write(tx: Transaction, shape: MergeShape, statement: str, expected: int) -> None:

@@ -31,6 +31,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     3: ("ledger_3_outbound",),
     4: ("ledger_4_fx_quote", "ledger_4_fx_no_data", "ledger_4_fx_quota", "ledger_4_fx_lease"),
     5: ("ledger_5_drift",),
+    6: ("ledger_6_touch", "ledger_6_change", "ledger_6_change_by_key"),
 }
 LATEST = max(MIGRATIONS)
 

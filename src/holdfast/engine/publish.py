@@ -18,11 +18,13 @@ from holdfast.domain.table import MergeShape
 from holdfast.engine.commit import LedgerLine, finish_chunk
 from holdfast.engine.faults import reach
 from holdfast.engine.landed import Fates, fill_empty, merge_into, take_place
-from holdfast.engine.landing import landing_shape
+from holdfast.engine.landing import forget_landed, landing_shape, waiting_relation
 from holdfast.engine.ledger import Load, LoadKind, lock_dataset, lock_load
-from holdfast.engine.merge import merge_shape
+from holdfast.engine.merge import merge_shape, teller_of
 from holdfast.engine.register import drop_rejects, start_over
+from holdfast.engine.touching import touches_of_moves
 from holdfast.ports.database import Database, Row, Transaction
+from holdfast.touches import add_touches, relation_of
 
 log = structlog.get_logger("holdfast.publish")
 _WRITTEN = (ChunkState.DONE, ChunkState.LANDED)
@@ -99,7 +101,7 @@ def _publish(tx: Transaction, load: Load, run_id: str) -> int:
     shape = landing_shape(load)
     tx.run("tune_publish")
     tx.run("lock_target", shape)
-    removed = _remove_replaced(tx, load)
+    removed = _remove_replaced(tx, load, run_id)
     reach("publish.removed")
     swaps = _may_swap(tx, load, shape)
     if not swaps:
@@ -112,15 +114,24 @@ def _publish(tx: Transaction, load: Load, run_id: str) -> int:
         fates = take_place(tx, shape, rows) if swaps else fill_empty(tx, shape, rows)
     elif load.contract.primary_key:
         others = tx.run("unfinished_chunks", dataset=load.dataset, load_number=load.number).rows[0]["found"]
-        fates = merge_into(tx, shape, may_be_overtaken=bool(others))
+        fates = merge_into(tx, shape, teller_of(load.contract, run_id), may_be_overtaken=bool(others))
     else:
         tx.run("fill_target", shape)
         fates = Fates("inserted")
     reach("publish.rows_written")
+    _tell_touches(tx, load, fates, run_id)
     for row in landed:
         _account(tx, load, row, fates, run_id)
-    tx.run("drop_landing", shape)
+    forget_landed(tx, load)
     return removed
+
+
+def _tell_touches(tx: Transaction, load: Load, fates: Fates, run_id: str) -> None:
+    table = load.contract.table
+    if fates.touches is None:
+        tx.run("touches_publish", relation=relation_of(table), waiting=waiting_relation(load))
+    for chunk, touches in sorted((fates.touches or {}).items()):
+        add_touches(tx, table, run_id, touches, dataset=load.dataset, chunk=chunk)
 
 
 def _may_swap(tx: Transaction, load: Load, shape: MergeShape) -> bool:
@@ -148,7 +159,7 @@ def _account(tx: Transaction, load: Load, row: Row, fates: Fates, run_id: str) -
     reach("publish.chunk_accounted")
 
 
-def _remove_replaced(tx: Transaction, load: Load) -> int:
+def _remove_replaced(tx: Transaction, load: Load, run_id: str) -> int:
     """Take out what the load replaces: everything, or (append) the rows of its files' older versions. Returns rows."""
     gone = []
     if load.kind is LoadKind.REPLACE:
@@ -160,8 +171,18 @@ def _remove_replaced(tx: Transaction, load: Load) -> int:
         drop_rejects(tx, load.dataset, row["number"])
     shape = merge_shape(load.contract)
     if load.kind is LoadKind.REPLACE:
+        _tell_removed(tx, load, tx.run("all_by_partition", shape).rows, run_id)
         return tx.run("delete_all", shape).count
+    for row in gone:
+        start, end = origin_range(row["number"])
+        rows = tx.run("origins_by_partition", shape, origin_start=start, origin_end=end).rows
+        _tell_removed(tx, load, rows, run_id, row["number"])
     return _delete_chunks(tx, shape, gone)
+
+
+def _tell_removed(tx: Transaction, load: Load, rows: list[Row], run_id: str, chunk: int | None = None) -> None:
+    removed = touches_of_moves([row for row in rows if row["row_count"]])
+    add_touches(tx, load.contract.table, run_id, removed, dataset=load.dataset, chunk=chunk)
 
 
 def _delete_chunks(tx: Transaction, shape: MergeShape, chunks: list[Row]) -> int:

@@ -15,7 +15,7 @@ from holdfast.domain.origin import origin_range
 from holdfast.engine.drifting import record
 from holdfast.engine.extraction import is_lost, refuse_share, reserve_numbers, source_of
 from holdfast.engine.faults import reach
-from holdfast.engine.landing import landing_shape, landing_table
+from holdfast.engine.landing import forget_landed, landing_shape, landing_table
 from holdfast.engine.ledger import (
     ChunkRow,
     DatasetLock,
@@ -263,7 +263,7 @@ def abandon(tx: Transaction, load: Load) -> None:
             tx.run("chunk_drop", dataset=load.dataset, number=row["number"])
             drop_rejects(tx, load.dataset, row["number"])
     if load.kind.lands:
-        tx.run("drop_landing", landing_shape(load))
+        forget_landed(tx, load)
     tx.run("files_give_up", dataset=load.dataset, load_number=load.number)
     tx.run("files_give_back", dataset=load.dataset, load_number=load.number)
     set_load_status(tx, load, "abandoned")
@@ -276,7 +276,7 @@ def start_over(tx: Transaction, load: Load) -> None:
         tx.run("rejects_forget", dataset=load.dataset, origin_start=origin_start, origin_end=origin_end)
     tx.run("chunks_start_over", dataset=load.dataset, load_number=load.number)
     tx.run("pages_start_over", dataset=load.dataset, load_number=load.number)
-    tx.run("drop_landing", landing_shape(load))
+    forget_landed(tx, load)
 
 
 def _land_anew(tx: Transaction, load: Load, contract: Contract) -> None:

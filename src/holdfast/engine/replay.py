@@ -24,13 +24,14 @@ from holdfast.domain.reject import Reject
 from holdfast.engine.commit import RAW_CHARS_MAX, reject_columns
 from holdfast.engine.forms import form_named
 from holdfast.engine.ledger import FileLayout
-from holdfast.engine.merge import Written, write_merge
+from holdfast.engine.merge import Written, write_keyless, write_merge
 from holdfast.engine.reports import with_pages
 from holdfast.engine.target import ensure_target
 from holdfast.parsing import csv
 from holdfast.parsing.formats import TextFormat, bound, text_format
 from holdfast.parsing.header import Layout
 from holdfast.ports.database import Database, Row, Transaction
+from holdfast.touches import add_touches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -187,7 +188,7 @@ def _is_readable(row: Row, contract: Contract, written: _Written) -> bool:
     return written.text.fields_of(row["raw"].encode(), written.layout, contract, []) is not None
 
 
-def replay(database: Database, contract: Contract, mended: list[Mended]) -> ReplayReport:
+def replay(database: Database, contract: Contract, mended: list[Mended], run_id: str) -> ReplayReport:
     """Load mended records, all in one transaction. Those that still break the contract get their new reasons.
 
     Raises TargetMismatch where the table does not hold what the contract reads; then nothing was written.
@@ -197,7 +198,8 @@ def replay(database: Database, contract: Contract, mended: list[Mended]) -> Repl
     with database.transaction() as tx:
         ensure_target(tx, contract)
         for chunk, records in groupby(ordered, key=lambda record: chunk_of(record.origin)):
-            total = _replay_chunk(tx, contract, chunk, list(records), total, database.traits.exact_digits_max)
+            digits_max = database.traits.exact_digits_max
+            total = _replay_chunk(tx, contract, chunk, list(records), total, digits_max, run_id)
     return total
 
 
@@ -208,6 +210,7 @@ def _replay_chunk(
     records: list[Mended],
     total: ReplayReport,
     digits_max: int | None,
+    run_id: str,
 ) -> ReplayReport:
     state = tx.run("chunk_state", dataset=contract.name, number=chunk).first
     opened = []
@@ -223,7 +226,8 @@ def _replay_chunk(
         else:
             parts.append(table)
             tx.run("reject_status", dataset=contract.name, origin=record.origin, status="replayed")
-    written, superseded = _write(tx, contract, parts)
+    written, superseded = _write(tx, contract, parts, run_id)
+    add_touches(tx, contract.table, run_id, written.touches, dataset=contract.name, chunk=chunk)
     fates: dict[str, Any] = {
         "inserted": written.inserted,
         "updated": written.updated,
@@ -275,7 +279,7 @@ def _parse(contract: Contract, record: Mended, digits_max: int | None) -> tuple[
     return parsed.table.set_column(place, ORIGIN_COLUMN, origins), next(iter(parsed.rejects), None)
 
 
-def _write(tx: Transaction, contract: Contract, parts: list[pa.Table]) -> tuple[Written, int]:
+def _write(tx: Transaction, contract: Contract, parts: list[pa.Table], run_id: str) -> tuple[Written, int]:
     if not parts:
         return Written("merge", 0), 0
     import pyarrow as pa
@@ -284,6 +288,5 @@ def _write(tx: Transaction, contract: Contract, parts: list[pa.Table]) -> tuple[
 
     rows, superseded = order_and_dedupe(pa.concat_tables(parts), contract)
     if contract.primary_key:
-        return write_merge(tx, contract, rows), superseded
-    tx.copy_in(contract.table, rows)
-    return Written("direct", rows.num_rows), superseded
+        return write_merge(tx, contract, rows, run_id), superseded
+    return write_keyless(tx, contract, rows), superseded

@@ -32,6 +32,8 @@ class Traits:
     has_savepoints: bool = True  # a part of a transaction can be undone by itself
     can_widen: bool = True  # can give a column a wider type
     one_process: bool = False  # one process at a time may have it open, so workers are its threads
+    has_schemas: bool = True  # else the table `silver.sales` is `silver_sales`: see domain.table.physical_table
+    sql_dialect: str  # what SQLGlot calls its SQL
 
 
 @dataclass(frozen=True, slots=True)

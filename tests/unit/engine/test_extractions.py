@@ -285,7 +285,7 @@ def test_rejects_say_where_they_stood_and_the_budget_holds(server: HttpServer, p
     offered = raw_as_mended(project.database, wanted)
     assert [each.fields[:2] for each in offered] == [["12", "1.005"], ["13", "1.10"]]
     mended = replace(offered[1], fields=["13", "1.10", str(record(13)["updated_at"])])
-    replayed = replay(project.database, wanted, [offered[0], mended])
+    replayed = replay(project.database, wanted, [offered[0], mended], "run")
     assert (replayed.inserted, replayed.still_rejected) == (1, 1)
     records.items[12] = record(12)
     assert loaded(project, wanted).report.counts.rejected == 1

@@ -65,7 +65,12 @@ class DuckdbEngine:
     real_is_double = False
     rounds_decimals = True
     traits = Traits(
-        landing_rows_min=1_000_000, lands_in_key_order=False, has_savepoints=False, can_widen=False, one_process=True
+        landing_rows_min=1_000_000,
+        lands_in_key_order=False,
+        has_savepoints=False,
+        can_widen=False,
+        one_process=True,
+        sql_dialect="duckdb",
     )
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
@@ -79,6 +84,8 @@ class DuckdbEngine:
         "timestamp": "TIMESTAMPTZ",
         "boolean": "BOOLEAN",
         "json": "VARCHAR",
+        "text": "VARCHAR",
+        "json_object": "json_object",
         "for_update": "",
         "skip_locked": "",
     }
@@ -144,6 +151,10 @@ class DuckdbEngine:
         if column.type.kind is Kind.STRING and column.type.length:
             return [f"length({quote(column.name)}) <= {column.type.length}"]
         return []
+
+    def day_text(self, column: str, column_type: ColumnType, /) -> str:
+        at = f"({column} AT TIME ZONE 'UTC')" if is_aware(column_type) else column
+        return f"CAST({at} AS VARCHAR)"
 
     def widen(self, _table: str, _column: ColumnDefinition, /) -> list[str]:
         """DuckDB alters no column that has a key, a rule or an index upon it."""

@@ -104,6 +104,10 @@ class Engine(Protocol):
         """Rules that the type's name alone does not enforce on this engine."""
         ...
 
+    def day_text(self, column: str, column_type: ColumnType, /) -> str:
+        """SQL for a text that begins with the (quoted) column's ISO day, of a moment its day in UTC."""
+        ...
+
     def widen(self, table: str, column: ColumnDefinition, /) -> list[str]:
         """DDL that gives a (quoted) table's column this wider type; empty: the engine cannot."""
         ...

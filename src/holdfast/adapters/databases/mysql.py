@@ -64,7 +64,13 @@ class MysqlEngine:
     rounds_decimals = False  # the session refuses it
     indexes_inline = True
     # Sorted rows go straight into the table, which is its own index; a landing table would be written for nothing.
-    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=False, can_widen=False)
+    traits = Traits(
+        landing_rows_min=1_000_000,
+        lands_in_key_order=False,
+        can_widen=False,
+        has_schemas=False,
+        sql_dialect="mysql",
+    )
     fills: Mapping[str, str] = {
         "ops": "ops_",
         "ops_index": "ops_",
@@ -74,6 +80,8 @@ class MysqlEngine:
         "timestamp": "DATETIME(6)",
         "boolean": "BOOLEAN",
         "json": "LONGTEXT",
+        "text": "CHAR",
+        "json_object": "JSON_OBJECT",
         "for_update": "FOR UPDATE",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
     }
@@ -178,6 +186,9 @@ class MysqlEngine:
         if column.type.kind is Kind.STRING and length and length > VARCHAR_CHARS_MAX:
             return [f"CHAR_LENGTH({name}) <= {length}"]
         return [f"{name} IN (0, 1)"] if column.type.kind is Kind.BOOL else []
+
+    def day_text(self, column: str, _type: ColumnType, /) -> str:
+        return f"CAST({column} AS CHAR)"
 
     def widen(self, _table: str, _column: ColumnDefinition, /) -> list[str]:
         """It would commit, and MODIFY forgets what is not said again: comment, rule, default."""

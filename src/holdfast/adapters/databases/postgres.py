@@ -72,7 +72,7 @@ class PostgresEngine:
     real_is_double = False
     rounds_decimals = True
     # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
-    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True)
+    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True, sql_dialect="postgres")
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {
@@ -84,6 +84,8 @@ class PostgresEngine:
         "timestamp": "timestamptz",
         "boolean": "boolean",
         "json": "text",
+        "text": "TEXT",
+        "json_object": "json_build_object",
         "for_update": "FOR UPDATE",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
     }
@@ -143,6 +145,11 @@ class PostgresEngine:
     def column_checks(self, _column: ColumnDefinition, /) -> list[str]:
         """The types enforce their measures."""
         return []
+
+    def day_text(self, column: str, column_type: ColumnType, /) -> str:
+        """Not a cast, whose form is a setting of the session."""
+        at = f"({column} AT TIME ZONE 'UTC')" if is_aware(column_type) else column
+        return f"to_char({at}, 'YYYY-MM-DD')"
 
     def widen(self, table: str, column: ColumnDefinition, /) -> list[str]:
         return [f"ALTER TABLE {table} ALTER COLUMN {quote(column.name)} TYPE {self.column_type(column.type)}"]

@@ -55,7 +55,12 @@ class SqliteEngine:
     real_is_double = True
     rounds_decimals = False
     traits = Traits(
-        exact_digits_max=EXACT_DIGITS_MAX, landing_rows_min=1_000_000, lands_in_key_order=False, can_widen=False
+        exact_digits_max=EXACT_DIGITS_MAX,
+        landing_rows_min=1_000_000,
+        lands_in_key_order=False,
+        can_widen=False,
+        has_schemas=False,
+        sql_dialect="sqlite",
     )
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
@@ -68,6 +73,8 @@ class SqliteEngine:
         "timestamp": "TEXT",
         "boolean": "BOOLEAN",
         "json": "TEXT",
+        "text": "TEXT",
+        "json_object": "json_object",
         "for_update": "",
         "skip_locked": "",
     }
@@ -155,6 +162,9 @@ class SqliteEngine:
         if column.type.kind is Kind.BOOL:
             return [f"{name} IN (0, 1)"]
         return []
+
+    def day_text(self, column: str, _type: ColumnType, /) -> str:
+        return column  # which begins with the day
 
     def widen(self, _table: str, _column: ColumnDefinition, /) -> list[str]:
         """SQLite alters no column's type: the table would have to be made anew."""

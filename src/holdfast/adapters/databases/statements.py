@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
 from holdfast.adapters.databases.identifiers import index_name, quote, quote_table, split_table
 from holdfast.domain.errors import ConfigError
 from holdfast.domain.origin import ORIGIN_COLUMN
-from holdfast.domain.table import MergeShape
+from holdfast.domain.table import MergeShape, Partition
+from holdfast.domain.types import ColumnType
 
 COMMON = "common"
 _NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
@@ -103,10 +105,28 @@ def on_conflict(_table: str, key: tuple[str, ...], columns: tuple[str, ...], /) 
 
 
 OnConflict = Callable[[str, tuple[str, ...], tuple[str, ...]], str]
+DayText = Callable[[str, ColumnType], str]
 
 
-def shape_fills(shape: MergeShape, *, now: str, distinct: str, known: OnConflict = on_conflict) -> dict[str, str]:
-    """The identifiers of a merge. `distinct` and `known` are the engine's `distinct` and `on_conflict`."""
+def _as_it_stands(column: str, _type: ColumnType, /) -> str:
+    return column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What of an engine's own words a merge is filled with; each under its name in `Engine` and `Engine.fills`."""
+
+    now: str
+    distinct: str
+    on_conflict: OnConflict = on_conflict
+    day_text: DayText = _as_it_stands
+    text: str = "TEXT"
+    json_object: str = "json_object"
+
+
+def shape_fills(shape: MergeShape, words: Words) -> dict[str, str]:
+    """The identifiers of a merge."""
+    now, distinct, known = words.now, words.distinct, words.on_conflict
     stored = (*shape.columns, ORIGIN_COLUMN)
     values = tuple(name for name in shape.columns if name not in shape.key)
     stamp = [shape.processed_at] if shape.processed_at else []
@@ -143,7 +163,51 @@ def shape_fills(shape: MergeShape, *, now: str, distinct: str, known: OnConflict
         "assign_origin": _assigned(rank),
         "t_assign": ", ".join([_assigned((*values, ORIGIN_COLUMN), "t."), *(f"t.{text}" for text in stamped)]),
         "t_assign_origin": _assigned(rank, "t."),
+        **_history_fills(shape, values, words),
     }
+
+
+def _history_fills(shape: MergeShape, values: tuple[str, ...], words: Words) -> dict[str, str]:
+    """Keys, values and partitions as texts: what the ledger keeps of them."""
+    columns = values or ("",)  # of a table that is all key no value ever changes
+    names = " UNION ALL ".join(f"SELECT {_text(name)} AS column_name" for name in columns)
+
+    def by_column(value: Callable[[str], str]) -> str:
+        return "CASE c.column_name " + " ".join(f"WHEN {_text(n)} THEN {value(n)}" for n in columns) + " END"
+
+    def text_of(alias: str) -> str:
+        return by_column(lambda name: _cast(f"{alias}.{quote(name)}", words.text) if name else "NULL")
+
+    def differs(name: str) -> str:
+        return f"({_distinct(words.distinct, f't.{quote(name)}', f's.{quote(name)}')})" if name else "1 = 0"
+
+    return {
+        "value_columns": names,
+        "t_value": text_of("t"),
+        "s_value": text_of("s"),
+        "value_differs": by_column(differs),
+        "t_row_key": _row_key(shape.key, "t.", words),
+        "s_row_key": _row_key(shape.key, "s.", words),
+        "t_partition": _partition_key(shape.partition, "t.", words),
+        "s_partition": _partition_key(shape.partition, "s.", words),
+        "d_partition": _partition_key(shape.partition and replace(shape.partition, column="part"), "d.", words),
+        "partition_column": quote(shape.partition.column) if shape.partition else "''",
+    }
+
+
+def _cast(expression: str, to: str) -> str:
+    return f"CAST({expression} AS {to})"
+
+
+def _row_key(key: tuple[str, ...], prefix: str, words: Words) -> str:
+    pairs = (f"{_text(name)}, {_cast(prefix + quote(name), words.text)}" for name in key)
+    return _cast(f"{words.json_object}({', '.join(pairs)})", words.text)
+
+
+def _partition_key(partition: Partition | None, prefix: str, words: Words) -> str:
+    if partition is None:
+        return "''"
+    return f"substr({words.day_text(prefix + quote(partition.column), partition.type)}, 1, {partition.key_chars})"
 
 
 def _listed(names: tuple[str, ...], prefix: str = "") -> str:

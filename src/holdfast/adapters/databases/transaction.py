@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import chain, islice
@@ -18,11 +19,19 @@ import sqlalchemy as sa
 from holdfast.adapters.databases.definitions import alter_statements, create_statements
 from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
-from holdfast.adapters.databases.identifiers import quote, quote_table
+from holdfast.adapters.databases.identifiers import quote, quote_table, split_table
 from holdfast.adapters.databases.reflection import reflect_table
-from holdfast.adapters.databases.statements import escape_quoted, fill, in_order, load_statements, shape_fills, unfilled
+from holdfast.adapters.databases.statements import (
+    Words,
+    escape_quoted,
+    fill,
+    in_order,
+    load_statements,
+    shape_fills,
+    unfilled,
+)
 from holdfast.domain.errors import ConstraintViolation, DatabaseError, StatementFailed, TransactionEnded
-from holdfast.domain.table import MergeShape, TableDefinition
+from holdfast.domain.table import MergeShape, TableDefinition, physical_table
 from holdfast.ports.database import Result, Row
 
 if TYPE_CHECKING:
@@ -66,19 +75,21 @@ class SqlTransaction:
 
     def insert_many(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         with self._doing(f"insert into {table!r}"):
-            return self._write_rows(table, rows)
+            return self._write_rows(self._place(table), rows)
 
     def upsert(self, table: str, rows: Iterable[Mapping[str, Any]], *, key: Sequence[str]) -> int:
         with self._doing(f"upsert into {table!r}"):
-            return self._write_rows(table, rows, tuple(key))
+            return self._write_rows(self._place(table), rows, tuple(key))
 
     def copy_in(self, table: str, rows: pa.Table) -> int:
         with self._doing(f"copy into {table!r}"):
-            return self._engine.copy_in(self._connection, table, rows) if rows.num_rows else 0
+            return self._engine.copy_in(self._connection, self._place(table), rows) if rows.num_rows else 0
 
     def create_table(self, definition: TableDefinition, *, evolve: bool = False) -> None:
         with self._doing(f"create table {definition.name!r}"):
+            definition = replace(definition, name=self._place(definition.name))
             self._engine.lock_creation(self._connection, definition.name)
+            self._make_schema(split_table(definition.name)[0])
             statements = create_statements(definition, self._engine)
             if evolve and (found := self.reflect(definition.name)):
                 statements = alter_statements(definition, found, self._engine)
@@ -87,8 +98,20 @@ class SqlTransaction:
 
     def reflect(self, table: str) -> TableDefinition | None:
         with self._doing(f"reflect table {table!r}"):
-            run = self._run_named
-            return reflect_table(table, run, real_is_double=self._engine.real_is_double)
+            run, place = self._run_named, self._place(table)
+            found = reflect_table(place, run, real_is_double=self._engine.real_is_double)
+            return replace(found, name=table) if found else None
+
+    def _place(self, table: str) -> str:
+        return _physical(self._engine, table)
+
+    def _make_schema(self, schema: str | None) -> None:
+        """Where there are schemas: looked for first, for making one that is there asks for a right all the same."""
+        if schema is None or not self._engine.traits.has_schemas:
+            return
+        self._engine.lock_creation(self._connection, schema)
+        if not self._run_named("schema_found", schema=schema).rows[0]["found"]:
+            self._run(sa.text(f"CREATE SCHEMA {escape_quoted(quote(schema))}"), {})
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -251,11 +274,31 @@ def refuse_rounding(
 def _prepared(engine: Engine, name: str, shape: MergeShape | None) -> tuple[sa.TextClause, ...]:
     statement = named_statement(engine, name)
     if shape is not None:
-        words = shape_fills(shape, now=engine.fills["now"], distinct=engine.distinct, known=engine.on_conflict)
-        statement = fill(statement, words)
+        statement = fill(statement, shape_fills(_placed(engine, shape), words_of(engine)))
     if left := unfilled(statement):
         raise StatementFailed(f"statement {name!r} has nothing to fill {', '.join(left)} with; it was not run")
     return tuple(sa.text(escape_quoted(part)) for part in in_order(statement))
+
+
+def _physical(engine: Engine, table: str) -> str:
+    return physical_table(table, has_schemas=engine.traits.has_schemas)
+
+
+def _placed(engine: Engine, shape: MergeShape) -> MergeShape:
+    target, staging, landing = (_physical(engine, name) for name in (shape.target, shape.staging, shape.landing))
+    return replace(shape, target=target, staging=staging, landing=landing)
+
+
+def words_of(engine: Engine) -> Words:
+    fills = engine.fills
+    return Words(
+        now=fills["now"],
+        distinct=engine.distinct,
+        on_conflict=engine.on_conflict,
+        day_text=engine.day_text,
+        text=fills["text"],
+        json_object=fills["json_object"],
+    )
 
 
 def named_statement(engine: Engine, name: str) -> str:

@@ -13,3 +13,6 @@ SELECT COUNT(*) AS found FROM {target} WHERE {key_given}
 
 -- name: table_rows
 SELECT COUNT(*) AS table_rows FROM {target}
+
+-- name: schema_found
+SELECT COUNT(*) AS found FROM information_schema.schemata WHERE schema_name = :schema

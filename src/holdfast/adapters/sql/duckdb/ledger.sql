@@ -23,3 +23,6 @@ SELECT 1 AS no_index
 
 -- name: ledger_1_chunk_by_file
 SELECT 1 AS no_index
+
+-- name: ledger_6_change_by_key
+SELECT 1 AS no_index

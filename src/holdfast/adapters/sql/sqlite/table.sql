@@ -17,3 +17,7 @@ FROM pragma_index_list(:table, :schema) AS l
 JOIN pragma_index_info(l.name, :schema) AS i
 WHERE l.origin <> 'pk' AND l.partial = 0
 ORDER BY index_name, position
+
+-- name: schema_found
+-- There are none: see domain.table.physical_table.
+SELECT 1 AS found
