@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.domain.contract import Contract, CsvFormat, header_key
+from holdfast.parsing.boundaries import Bools, Bytes8, Ints
 from holdfast.parsing.fields import split_fields, without_line_end
 from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 from holdfast.parsing.records import Flaw, Kind, Records, scan
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _KNOWN_SHARE = 0.5  # of a record's fields that are names of columns: then it is a header
+_BYTES_PER_LIKELY_MIN = 2_000  # of text for a line that could be a header; where there are more, all is searched
+_SLICE_BYTES = 1 << 16  # what a processor's cache holds, intermediate results and all
+_LINE_BYTES = 512  # looked through at first for a line's end
+_DIGITS = list(b"0123456789")
 
 
 def heading_places(data: bytes, heading: bytes, newline: str, encoding: str) -> list[int]:
@@ -77,7 +82,8 @@ class OtherHeading:
 class HeadingFinder:
     """Looks for headers other than the file's own. Made once a file; asked for every chunk of it.
 
-    A header may begin with a field that nobody knows, so lines with two names of columns anywhere are looked at.
+    A header may begin with a field that nobody knows, so lines with two names of columns anywhere are looked at; not
+    those that begin as a number does, unless a column's name does.
     """
 
     def __init__(self, contract: Contract, names: tuple[str, ...], newline: str, encoding: str) -> None:
@@ -86,7 +92,7 @@ class HeadingFinder:
         written = {name for column in contract.columns for name in column.header_names} | set(names)
         self._known = {header_key(name) for name in written if name.strip()}
         self._firsts = np.ones(256, np.bool_)  # bytes that a header may begin with: others than numbers do
-        self._firsts[list(b"0123456789+-.")] = False
+        self._firsts[[*_DIGITS, *b"+-."]] = False
         self._firsts[[ord(key[0]) for key in self._known if key[0].isascii()]] = True
         end, mark = re.escape(line_end_of(newline).decode()), re.escape(fmt.delimiter)
         quote = re.escape(fmt.quote)
@@ -111,23 +117,55 @@ class HeadingFinder:
 
     def _places(self, text: Text | memoryview) -> Iterator[int]:
         """Where lines begin that hold two names of columns, a field each."""
-        import pyarrow.compute as pc
-
         bytes_ = np.frombuffer(text, np.uint8)
         if not len(bytes_):
             return
+        starts = self._likely_starts(bytes_)
+        if len(starts) > len(bytes_) // _BYTES_PER_LIKELY_MIN:
+            yield from self._places_among(bytes_)
+        elif len(starts):
+            yield from starts[self._have_two_names(bytes_, starts)].tolist()
+
+    def _likely_starts(self, bytes_: Bytes8) -> Ints:
+        """Where lines begin that could be a header. Among lines that begin with digits these are found at once."""
+        end = line_end_of(self._newline)[0]
+        found = [np.flatnonzero(self._firsts[bytes_[:1]])]
+        for at in range(0, len(bytes_), _SLICE_BYTES):
+            part = bytes_[at : at + _SLICE_BYTES + 1]
+            begins = part[:-1] == end
+            if not self._firsts[_DIGITS].any():
+                begins &= (part[1:] - ord("0")) > 9  # unsigned: what is below "0" becomes far greater
+            places = np.flatnonzero(begins) + 1
+            found.append(places[self._firsts[part[places]]] + at)
+        return np.concatenate(found)
+
+    def _have_two_names(self, bytes_: Bytes8, starts: Ints) -> Bools:
+        """Which of these lines do."""
+        import pyarrow.compute as pc
+
+        end = line_end_of(self._newline)
+        lines = [_line_at(bytes_, start, end) for start in starts.tolist()]
+        ends = np.cumsum([0, *map(len, lines)])
+        found = pc.find_substring_regex(_as_values(b"".join(lines), ends), pattern=self._two_names)
+        return np.asarray(found.to_numpy(zero_copy_only=False) >= 0)
+
+    def _places_among(self, bytes_: Bytes8) -> Iterator[int]:
+        """The same where most lines begin as a header may: all of the text is searched."""
+        import pyarrow.compute as pc
+
         end = line_end_of(self._newline)
         lines = np.concatenate(([0], np.flatnonzero(bytes_[:-1] == end[0]) + 1))
-        if not self._firsts[bytes_[lines]].any():
-            return
         at = 0
         while at < len(bytes_):
-            found = pc.find_substring_regex(_as_one_value(bytes_[at:]), pattern=self._two_names)[0].as_py()
+            found = pc.find_substring_regex(
+                _as_values(bytes_[at:], np.array([0, len(bytes_) - at])), pattern=self._two_names
+            )[0].as_py()
             if found < 0:
                 return
             # what was found begins with the delimiter or line end before the first name, or at the text's beginning
             line = int(lines.searchsorted(at + found + (bytes_[at + found] == end[0]), "right")) - 1
-            yield int(lines[line])
+            if self._firsts[bytes_[lines[line]]]:
+                yield int(lines[line])
             if line + 1 == len(lines):
                 return
             at = int(lines[line + 1])
@@ -156,9 +194,17 @@ def _spelled(key: str) -> str:
     return "[ _]*".join(letters).replace("s[ _]*s", f"(?:s[ _]*s|{beyond})")
 
 
-def _as_one_value(text: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> pa.Array:
-    """Bytes as Arrow likes to search them, where they lie."""
+def _line_at(bytes_: Bytes8, start: int, end: bytes) -> bytes:
+    """The line that begins at `start`, without its end."""
+    size = _LINE_BYTES
+    while (found := (piece := bytes_[start : start + size].tobytes()).find(end)) < 0 and start + size < len(bytes_):
+        size *= 4
+    return piece[:found] if found >= 0 else piece
+
+
+def _as_values(text: bytes | Bytes8, ends: Ints) -> pa.Array:
+    """Bytes as Arrow likes to search them, where they lie. `ends`: the first is 0."""
     import pyarrow as pa
 
-    offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
-    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
+    offsets = pa.py_buffer(ends.astype(np.int64))
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends) - 1, [None, offsets, pa.py_buffer(text)])

@@ -19,6 +19,9 @@ from holdfast.parsing.boundaries import Bytes8, Ints, Quotes, count_of, position
 from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 
 
+_DECODED_BYTES_MAX = 1 << 17  # so little is decoded before Arrow has started
+
+
 class Kind(IntEnum):
     DATA = 0
     BLANK = 1
@@ -120,6 +123,12 @@ def _holds_pair(text: Text, pair: bytes) -> bool:
 
 def is_utf8(data: Text) -> bool:
     if data.isascii():
+        return True
+    if len(data) <= _DECODED_BYTES_MAX:
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return False
         return True
     import pyarrow as pa  # here: a plan needs no more than numpy
 

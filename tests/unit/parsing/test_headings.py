@@ -53,11 +53,21 @@ def test_a_line_of_a_quoted_field_is_no_header() -> None:
         assert chunk.rejects == []
 
 
+@pytest.fixture(params=["all of it", "likely lines"])
+def searched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few lines begin as a header may, only those are searched: both ways find the same."""
+    if request.param == "likely lines":
+        monkeypatch.setattr("holdfast.parsing.headings._BYTES_PER_LIKELY_MIN", 1)
+        monkeypatch.setattr("holdfast.parsing.headings._SLICE_BYTES", 3)
+        monkeypatch.setattr("holdfast.parsing.headings._LINE_BYTES", 4)
+
+
 def other_heading(body: str, names: tuple[str, ...] = ("name", "city"), encoding: str = "utf-8") -> Any:
     finder = HeadingFinder(contract(format={"encoding": encoding}), names, "lf", encoding)
     return finder.find(body.encode(encoding), 0)
 
 
+@pytest.mark.usefixtures("searched")
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16-be"])
 @pytest.mark.parametrize("heading", ["city,name", "City,Name", '"city","name"', "name,city,zip", "city,zip,name"])
 def test_another_header_is_found_where_it_stands(encoding: str, heading: str) -> None:
@@ -67,6 +77,7 @@ def test_another_header_is_found_where_it_stands(encoding: str, heading: str) ->
     assert [name.lower() for name in found.fields] == heading.lower().replace('"', "").split(",")
 
 
+@pytest.mark.usefixtures("searched")
 @pytest.mark.parametrize(
     "heading",
     ["zip,name,city", "a,city, Name ", '"zip","city","name"', ",name,city", "C_I T_Y,zip,name", "zip,name,extra,city"],
@@ -78,6 +89,7 @@ def test_another_header_may_begin_with_a_field_nobody_knows_and_be_spaced_otherw
     assert found.offset == body.index(heading)
 
 
+@pytest.mark.usefixtures("searched")
 def test_another_header_of_letters_beyond_ascii_is_found() -> None:
     columns = [{"name": "ort", "from": "Gr\u00f6\u00dfe Stra\u00dfe", "type": "string"}, *TEXTS]
     asked = contract(columns=columns)
@@ -88,6 +100,7 @@ def test_another_header_of_letters_beyond_ascii_is_found() -> None:
     assert found.offset == 6
 
 
+@pytest.mark.usefixtures("searched")
 @pytest.mark.parametrize(
     "body",
     [
