@@ -61,8 +61,9 @@ def observe(
 
     After `kill_after_s` its whole process group gets SIGKILL.
     """
-    # settings of the person's own session must not decide what is measured
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    # settings of the person's own session must not decide what is measured; programs are installed compiled
+    ours = ("HOLDFAST_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     server_before_s = server_cpu_s(server_pid)
     start = time.monotonic()
     with (output or cwd / OUTPUT).open("wb") as out:

@@ -18,7 +18,6 @@ from holdfast.domain.contract import CsvFormat
 from holdfast.parsing.boundaries import Bytes8, Ints, Quotes, count_of, positions, unescaped
 from holdfast.parsing.lines import Text, line_end_of, narrow, width_of
 
-
 _DECODED_BYTES_MAX = 1 << 17  # so little is decoded before Arrow has started
 
 
