@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
+
 from holdfast.adapters.databases import connect
 from holdfast.adapters.sources.everywhere import Everywhere
 from holdfast.adapters.sources.web_pages import WebPages
@@ -23,14 +25,17 @@ from holdfast.engine import loading
 from holdfast.engine.claims import Claimant
 from holdfast.engine.drifting import remembered, sentences
 from holdfast.engine.heartbeat import Heartbeat
+from holdfast.engine.journal import add_log, kept_journal
 from holdfast.engine.loading import LoadReport
 from holdfast.engine.migrate import upgrade
 from holdfast.engine.place import this_process
 from holdfast.engine.planner import Plan
 from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import done_run_of_key, recorded_run
+from holdfast.engine.stages import recorded_stage
 from holdfast.engine.stopping import StopRequest, stop_on_signals
-from holdfast.observe import log
+from holdfast.engine.sweeping import try_to_sweep
+from holdfast.observe import ledger_log, log
 from holdfast.ports.clock import SystemClock
 from holdfast.ports.database import Database, Row
 from holdfast.ports.executor import Executor, Task, WorkerError
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
 # What only some commands or an actual load need is imported by them: a known file shall be recognised at once.
 
 T = TypeVar("T")
+log_lines = structlog.get_logger("holdfast.load")
 PROGRESS_EVERY_S = 0.5
 POOL_SIZE = 5
 OnProgress = Callable[[Row], None]
@@ -78,6 +84,8 @@ class LoadResult:
 @contextmanager
 def open_project(settings: Settings, *, bring_up_to_date: bool = True) -> Iterator[Project]:
     """Connect, bring the ledger up to date (unless told to leave it), and close the pool at the end."""
+    log.setup_by_default()
+    ledger_log.send_to(add_log)
     database = connect(settings.url, pool_size=POOL_SIZE + 2 * settings.workers)  # made when needed, so none too many
     try:
         if bring_up_to_date:
@@ -127,37 +135,46 @@ class Project:
         if done_before:
             report = self._report(contract, done_before, files_known=0, load_number=None)
             return LoadResult(done_before, time.monotonic() - began, report, done_before=True)
+        try_to_sweep(self.database)
         with (
             stop_on_signals(self.settings.grace_s) as stop,
             recorded_run(self.database, contract.name, "load", run_key) as run,
         ):
-            prepared = self._try(
-                lambda: loading.prepare(
-                    self.database,
-                    self.source,
-                    contract,
-                    sources or contract.source,
-                    run_id=run.id,
-                    max_rejects=max_rejects,
-                    landing_rows_min=self.settings.landing_rows_min,
-                ),
-                "planning",
-            )
+            prepared = self._prepare(contract, sources, run.id, max_rejects)
             first_load = self._try(lambda: loading.first_unfinished(self.database, contract.name), "looking for work")
             if first_load is None:
                 run.error = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
             else:
                 with self._progress(contract.name, first_load, on_progress):
                     run.error = self._work_off(contract, run.id, stop)
-            report = self._try(
-                lambda: self._report(contract, run.id, files_known=prepared.files_known, load_number=first_load),
-                "counting",
-            )
+            report = self._report(contract, run.id, files_known=prepared.files_known, load_number=first_load)
             report.warnings.extend(sentences(prepared.plan.noted))
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
+    def _prepare(
+        self, contract: Contract, sources: list[str], run_id: str, max_rejects: str | int | None
+    ) -> loading.Prepared:
+        with recorded_stage(run_id, "plan") as stage:
+            prepared = self._try(
+                lambda: loading.prepare(
+                    self.database,
+                    self.source,
+                    contract,
+                    sources or contract.source,
+                    run_id=run_id,
+                    max_rejects=max_rejects,
+                    landing_rows_min=self.settings.landing_rows_min,
+                ),
+                "planning",
+            )
+            found = {"files": len(prepared.plan.files), "files_known": prepared.files_known}
+            stage.metadata.update(found)
+        log_lines.info("planned", **found)
+        return prepared
+
     def work(self, datasets: list[str]) -> list[LoadResult]:
         """Be a bare worker on what is planned; returns what was done for each dataset that had work."""
+        try_to_sweep(self.database)
         with self.database.reading() as tx:
             waiting = [row["dataset"] for row in tx.run("datasets_with_work").rows]
         results = []
@@ -186,19 +203,25 @@ class Project:
         began = time.monotonic()
         first_load = loading.first_unfinished(self.database, contract.name)
         with recorded_run(self.database, contract.name, "work") as run:
-            error = self._guarded(contract.name, run.id, stop, lone=False)
+            with recorded_stage(run, "work") as stage:
+                error = self._guarded(contract.name, run.id, stop, lone=False)
+                if error:
+                    stage.fail(error.message)
             run.error = error or self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
-            report = self._try(
-                lambda: self._report(contract, run.id, files_known=0, load_number=first_load), "counting"
-            )
+            report = self._report(contract, run.id, files_known=0, load_number=first_load)
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
     def _work_off(self, contract: Contract, run_id: str, stop: StopRequest) -> HoldfastError | None:
         """Let workers work until nothing is left; returns why something is left, if so."""
-        if self.settings.workers == 1:
-            error = self._guarded(contract.name, run_id, stop, lone=True)
-        else:
-            error = _worst(self._run_workers(contract.name, run_id, stop))
+        with recorded_stage(run_id, "work", workers=self.settings.workers) as stage:
+            if self.settings.workers == 1:
+                error = self._guarded(contract.name, run_id, stop, lone=True)
+            else:
+                error = _worst(self._run_workers(contract.name, run_id, stop))
+            if stop:
+                stage.interrupt()
+            elif error:
+                stage.fail(error.message)
         left = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
         if stop and left:
             return stop.interrupted()
@@ -258,7 +281,7 @@ class Project:
             lone=lone,
         )
         self._try(claimant.join, "signing on")
-        with Heartbeat(claimant, self.settings.heartbeat_s):
+        with kept_journal(self.database, run_id, dataset), Heartbeat(claimant, self.settings.heartbeat_s):
             worker.run()
 
     def _client(self, source: str, secrets: Sequence[str]) -> Client:
@@ -271,7 +294,18 @@ class Project:
         return Client(policy, LedgerLimiter(self.database), secrets=secrets)
 
     def _report(self, contract: Contract, run_id: str, *, files_known: int, load_number: int | None) -> LoadReport:
-        return loading.report(self.database, contract, run_id=run_id, files_known=files_known, load_number=load_number)
+        with recorded_stage(run_id, "report") as stage:
+            report = self._try(
+                lambda: loading.report(
+                    self.database, contract, run_id=run_id, files_known=files_known, load_number=load_number
+                ),
+                "counting",
+            )
+            stage.metadata.update(asdict(report.counts))
+        log_lines.info("counted", **asdict(report.counts))
+        for warning in report.warnings:
+            log_lines.info(warning, ledger_level="warning")
+        return report
 
     def _try(self, work: Callable[[], T], what: str) -> T:
         return keep_trying(work, what=what, retry_for_s=self.settings.retry_for_s)

@@ -123,7 +123,15 @@ def value_of(bind: str) -> Any:
         return True
     if bind == "most":
         return 99
-    known = {"status": "open", "state": "ready", "kind": "chunk", "way": "merge", "schema": None, "as_of": None}
+    known = {
+        "stage_status": "running",
+        "status": "open",
+        "state": "ready",
+        "kind": "chunk",
+        "way": "merge",
+        "schema": None,
+        "as_of": None,
+    }
     return known.get(bind, "99")
 
 

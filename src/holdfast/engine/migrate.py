@@ -32,6 +32,17 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     4: ("ledger_4_fx_quote", "ledger_4_fx_no_data", "ledger_4_fx_quota", "ledger_4_fx_lease"),
     5: ("ledger_5_drift",),
     6: ("ledger_6_touch", "ledger_6_change", "ledger_6_change_by_key"),
+    9: (
+        "ledger_9_run_place",
+        "ledger_9_run_process",
+        "ledger_9_stage",
+        "ledger_9_stage_by_run",
+        "ledger_9_log",
+        "ledger_9_log_by_run",
+        "ledger_9_log_by_time",
+        "ledger_9_view_pipeline_checkpoint",
+        "ledger_9_view_pipeline_logs",
+    ),
 }
 LATEST = max(MIGRATIONS)
 

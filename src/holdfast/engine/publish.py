@@ -22,6 +22,7 @@ from holdfast.engine.landing import forget_landed, landing_shape, waiting_relati
 from holdfast.engine.ledger import Load, LoadKind, lock_dataset, lock_load
 from holdfast.engine.merge import merge_shape, teller_of
 from holdfast.engine.register import drop_rejects, start_over
+from holdfast.engine.stages import recorded_stage
 from holdfast.engine.touching import touches_of_moves
 from holdfast.ports.database import Database, Row, Transaction
 from holdfast.touches import add_touches, relation_of
@@ -54,7 +55,13 @@ def close_load(database: Database, load: Load, *, run_id: str) -> bool:
     its own) goes on chunk by chunk: then only chunks with such rows fail.
     """
     try:
-        return _close(database, load, run_id)
+        with recorded_stage(run_id, "publish", f"load {load.number}") as stage:
+            is_closed = _close(database, load, run_id)
+            if not (is_closed and load.kind.lands):
+                stage.forget()
+        if is_closed:
+            log.info("load done", load=load.number, kind=str(load.kind))
+        return is_closed
     except (UniqueViolation, ConstraintViolation, StatementFailed, RowsUnaccounted) as refused:
         if not _goes_on_chunkwise(database, load):
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from holdfast.domain.errors import DatabaseError, HoldfastError, Interrupted
+from holdfast.engine.journal import Journal, kept_journal, write_with
 from holdfast.engine.place import this_process
 from holdfast.engine.run_id import new_run_id
 from holdfast.ports.database import Database
@@ -27,7 +28,10 @@ class Run:
 
 @contextmanager
 def recorded_run(database: Database, dataset: str, command: str, run_key: str | None = None) -> Iterator[Run]:
-    """Write the run's start, and its end whatever it is. A run that is killed stays `running`."""
+    """Write the run's start, and its end whatever it is. A run that is killed stays `running` until a load sweeps it.
+
+    What is logged within, and the stages recorded, are the run's (`journal.py`).
+    """
     run, process = Run(new_run_id(), dataset), this_process()
     with database.transaction() as tx:
         tx.run(
@@ -38,31 +42,33 @@ def recorded_run(database: Database, dataset: str, command: str, run_key: str | 
             run_key=run_key,
             host=process.host,
             pid=process.pid,
+            place=process.place,
+            process_start=process.start,
         )
-    try:
-        yield run
-    except HoldfastError as error:
-        run.error = error
-        raise
-    except BaseException as error:
-        run.error = HoldfastError(f"{type(error).__name__}: {error}")
-        raise
-    finally:
-        _end(database, run)
+    with kept_journal(database, run.id, dataset) as journal:
+        try:
+            yield run
+        except HoldfastError as error:
+            run.error = error
+            raise
+        except BaseException as error:
+            run.error = HoldfastError(f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            _end(database, run, journal, command)
 
 
-def _end(database: Database, run: Run) -> None:
+def _end(database: Database, run: Run, journal: Journal, command: str) -> None:
     error = run.error
     status = "done" if error is None else "interrupted" if isinstance(error, Interrupted) else "failed"
+    exit_code = error.exit_code if error else 0
+    log.info(
+        "run ended", ledger_level="error" if error else "info", command=command, status=status, exit_code=exit_code,
+        **({"error": error.message} if error else {}),
+    )  # fmt: skip
+    told = {"run_id": run.id, "status": status, "exit_code": exit_code, "error": error.message if error else None}
     try:
-        with database.transaction() as tx:
-            tx.run(
-                "run_end",
-                run_id=run.id,
-                status=status,
-                exit_code=error.exit_code if error else 0,
-                error=error.message if error else None,
-            )
+        write_with(journal, database, "run_end", **told)
     except DatabaseError as trouble:
         log.warning("the run's end could not be written", run=run.id, error=trouble.message)
 

@@ -99,6 +99,7 @@ class Worker:
             is_lost = isinstance(error, PlaceLost)
             self._try(lambda: self.claimant.fail(claim, text, is_lost=is_lost), "marking a chunk failed")
         except RejectBudgetExceeded as over:
+            log.info("rejects over budget", ledger_level="error", chunk=claim.number, detail=over.message)
             if self._stopped_load(claim, over):
                 raise
         except BaseException:

@@ -133,5 +133,8 @@ def _ledger_tables(project: UsageProject) -> set[str]:
     if project.url.startswith("sqlite"):
         rows = project.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'ops!_%' ESCAPE '!'")
         return {row["name"].removeprefix("ops_") for row in rows}
-    rows = project.query("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'ops'")
+    rows = project.query(
+        "SELECT table_name AS name FROM information_schema.tables"
+        " WHERE table_schema = 'ops' AND table_type = 'BASE TABLE'"
+    )
     return {row["name"] for row in rows}

@@ -40,7 +40,10 @@ class Engine(Protocol):
 
     @property
     def fills(self) -> Mapping[str, str]:
-        """The engine's words for `{now}`, `{timestamp}`, .... A key that ends in `:` takes a bind: `{later:x}`."""
+        """The engine's words for `{now}`, `{timestamp}`, ....
+
+        A key that ends in `:` takes a bind (`{later:x}`, `{ago:x}`, in seconds) or a column (`{ms_of:started_at}`).
+        """
         ...
 
     @property

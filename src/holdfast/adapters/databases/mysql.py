@@ -77,11 +77,14 @@ class MysqlEngine:
         "now": "UTC_TIMESTAMP(6)",
         "now_us": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))",  # after a lock was waited for
         "later:": "(UTC_TIMESTAMP(6) + INTERVAL (:bind * 1000000) MICROSECOND)",
+        "ago:": "(UTC_TIMESTAMP(6) - INTERVAL (:bind * 1000000) MICROSECOND)",
+        "ms_of:": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column}) DIV 1000)",
         "timestamp": "DATETIME(6)",
         "boolean": "BOOLEAN",
         "json": "LONGTEXT",
         "text": "CHAR",
         "json_object": "JSON_OBJECT",
+        "integer": "SIGNED",
         "for_update": "FOR UPDATE",
         "skip_locked": "FOR UPDATE SKIP LOCKED",
     }

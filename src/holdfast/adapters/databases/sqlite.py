@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S = 60.0
 _LATER = "strftime('%Y-%m-%d %H:%M:%f', 'now', '+' || :bind || ' seconds')"
+_AGO = "strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || :bind || ' seconds')"
 _MEMORY = {"", ":memory:"}
 _TYPES = {
     Kind.INT: "INTEGER",
@@ -70,11 +71,14 @@ class SqliteEngine:
         "now": NOW,
         "now_us": "(CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000)",
         "later:": _LATER,
+        "ago:": _AGO,
+        "ms_of:": "CAST(ROUND((julianday({column}) - 2440587.5) * 86400000) AS INTEGER)",
         "timestamp": "TEXT",
         "boolean": "BOOLEAN",
         "json": "TEXT",
         "text": "TEXT",
         "json_object": "json_object",
+        "integer": "INTEGER",
         "for_update": "",
         "skip_locked": "",
     }

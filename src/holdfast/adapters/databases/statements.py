@@ -72,14 +72,14 @@ def load_statements(engine: str) -> Mapping[str, str]:
 
 
 def fill(statement: str, fills: Mapping[str, str]) -> str:
-    """Replace `{word}` and `{word:bind}` by what `fills` says; others stay as they are."""
+    """Replace `{word}`, `{word:bind}` and `{word:column}` by what `fills` says; others stay as they are."""
 
     def replaced(found: re.Match[str]) -> str:
         word, bind = found[1], found[2]
         text = fills.get(f"{word}:" if bind else word)
         if text is None:
             return found[0]
-        return text.replace(":bind", f":{bind}") if bind else text
+        return text.replace(":bind", f":{bind}").replace("{column}", bind) if bind else text
 
     return _FILL.sub(replaced, statement)
 

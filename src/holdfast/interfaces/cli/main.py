@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
-from holdfast.interfaces.cli import contract, db, drift, explain, fx, ledger, load, output, project, rejects
+from holdfast.interfaces.cli import contract, db, drift, explain, fx, ledger, load, logs, output, project, rejects
 from holdfast.observe import log
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (ledger.commands, None),
     (drift.commands, None),
     (explain.commands, None),
+    (logs.commands, None),
     (rejects.commands, "rejects"),
     (fx.commands, "fx"),
     (db.commands, "db"),

@@ -1,6 +1,6 @@
 -- name: run_start
-INSERT INTO {ops}run (id, dataset, command, run_key, host, pid, status, started_at)
-VALUES (:run_id, :dataset, :command, :run_key, :host, :pid, 'running', {now})
+INSERT INTO {ops}run (id, dataset, command, run_key, host, pid, place, process_start, status, started_at)
+VALUES (:run_id, :dataset, :command, :run_key, :host, :pid, :place, :process_start, 'running', {now})
 
 -- name: run_end
 UPDATE {ops}run SET status = :status, exit_code = :exit_code, error = :error, ended_at = {now} WHERE id = :run_id
