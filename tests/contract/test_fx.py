@@ -70,6 +70,12 @@ def expected(days: list[date], *currencies: str) -> dict[tuple[date, str], Decim
     return {(day, code): exact_usd(true_rate(day, code)) for day in days for code in currencies}
 
 
+def touched(fx: RatesProject, run_id: str) -> list[str]:
+    """The days that a fetch changed in the table for queries."""
+    rows = fx.query(f"SELECT partition_key, run_id FROM ops.touch WHERE run_id = '{run_id}' AND relation = 'fx_rates'")
+    return sorted({row["partition_key"] for row in rows})
+
+
 def same(fx: RatesProject, found: dict[tuple[date, str], Decimal], wanted: dict[tuple[date, str], Decimal]) -> bool:
     """To 24 decimals, or to the 15 digits that the engine holds."""
     close = Decimal("0" if fx.is_exact() else "1e-14")
@@ -100,7 +106,10 @@ def test_days_are_fetched_once_and_corrections_are_kept_beside(fx: RatesProject)
         return "3.61" if (day.day, code) == (6, "ILS") else true_rate(day, code)
 
     fx.server.play(TIMEFRAME, answer_spans(corrected))
-    again = fx.fetched(FIRST, LAST, again=True).report.stored
+    corrections = fx.fetched(FIRST, LAST, again=True)
+    again = corrections.report.stored
+    assert touched(fx, first.run_id) == [str(day) for day in DAYS]
+    assert touched(fx, corrections.run_id) == ["2024-01-06"]
     assert (again.new, again.unchanged, len(again.corrections)) == (0, 11, 1)
     before = true_rate(DAYS[1], "ILS")
     assert str(again.corrections[0]) == f"corrected: 2024-01-06 USD/ILS {before} → 3.61 (revision 2)"
@@ -230,7 +239,9 @@ def test_the_table_shows_one_provider(fx: RatesProject, tmp_path: Path) -> None:
     assert fx.fetched(FIRST, LAST, "ILS").report.calls == 0
     assert len(fx.query("SELECT currency FROM other_rates")) == 8, "a new table gets what is known already"
     fx.configure(provider="ecb", table="fx_rates")
-    assert fx.fetched("2024-01-08", currencies="ILS", again=True).report.is_shown
+    shown = fx.fetched("2024-01-08", currencies="ILS", again=True)
+    assert shown.report.is_shown
+    assert touched(fx, shown.run_id) == [str(day) for day in DAYS], "those of the other provider went"
     crossed = Fraction(10921, 39913)
     assert set(fx.shown()) == {(day, code) for day in (DAYS[0], DAYS[3]) for code in ("ILS", "EUR")}
     assert abs(Fraction(fx.shown()[DAYS[0], "ILS"]) - crossed) <= Fraction(1, 10**14)

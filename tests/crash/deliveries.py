@@ -61,6 +61,7 @@ class Delivery:
         assert int(told["inserted"]) == len(self.after)
         assert told["rows_read"] == told["fates"]
         assert not self.tables("holdfast_landing%")
+        self.project.check_touches()
 
 
 def deliver(directory: Path, url: str, way: str, *, rows: int = 1_500) -> Delivery:

@@ -22,6 +22,7 @@ source = "data/*.csv"
 write_disposition = "{disposition}"
 publish = "{publish}"
 {key}
+partition = "date"
 processed_at = "processed_at"
 
 [format]
@@ -116,6 +117,15 @@ class UsageProject:
         finally:
             database.close()
 
+    def check_touches(self) -> None:
+        """What they say came and went, day by day, is what the table has."""
+        came = self.query(
+            f"SELECT partition_key AS day, SUM(rows_inserted - rows_removed) AS n FROM {self.ops('touch')}"
+            " WHERE relation = 'usage_data' GROUP BY partition_key"
+        )
+        there = self.query("SELECT date AS day, COUNT(*) AS n FROM usage_data GROUP BY date")
+        assert {row["day"]: int(row["n"]) for row in came if row["n"]} == {str(row["day"]): row["n"] for row in there}
+
     def contents(self) -> Contents:
         rows = self.query(f"SELECT {COLUMNS} FROM usage_data")
         return sorted(tuple(str(value) for value in row.values()) for row in rows)
@@ -177,6 +187,7 @@ class UsageProject:
             assert int(total["inserted"]) == kept == self.truth["rows"] - self.truth["rejected"]
         rejects = self.query(f"SELECT COUNT(*) AS n FROM {self.ops('reject')}")[0]["n"]
         assert rejects == self.truth["rejected"]
+        self.check_touches()
         if self.url.startswith("sqlite"):
             assert self.query("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
 

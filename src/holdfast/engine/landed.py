@@ -116,8 +116,9 @@ def _kept(tx: Transaction, shape: MergeShape, landed: int) -> Fates:
     """Rows that are in the table now were inserted; of the `landed` ones the others lost."""
     if tx.run("table_rows", shape).rows[0]["table_rows"] == landed:
         return Fates("inserted")
-    fates = Fates("superseded")
-    fates.add(tx.run("rows_by_chunk", shape).rows, "inserted")
+    rows = tx.run("rows_by_chunk", shape).rows
+    fates = Fates("superseded", _touches_by_chunk(rows))
+    fates.add(rows, "inserted")
     return fates
 
 
@@ -136,7 +137,8 @@ def merge_into(tx: Transaction, shape: MergeShape, teller: Teller | None, *, may
         tx.run("drop_staging", shape)
         return Fates("unchanged", {})
     tx.run("drop_beaten", shape)
-    winners = Fates("unchanged", _touches_by_chunk(tx, shape))
+    written = tx.run("written_by_partition", shape).rows
+    winners = Fates("unchanged", _touches_by_chunk(written))
     winners.add(tx.run("staged_fates", shape).rows)
     if teller and winners.total("updated"):
         tx.run("history_add_landed", shape, dataset=teller.dataset, run_id=teller.run_id)
@@ -148,12 +150,12 @@ def merge_into(tx: Transaction, shape: MergeShape, teller: Teller | None, *, may
     return winners
 
 
-def _touches_by_chunk(tx: Transaction, shape: MergeShape) -> dict[int, Touches]:
-    rows: dict[int, list[Row]] = defaultdict(list)
-    for row in tx.run("written_by_partition", shape).rows:
-        old = row["old_partition"] if row["fate"] == "updated" else None
-        rows[row["chunk"]].append({**row, "old_partition": old})
-    return {chunk: touches_of_moves(found) for chunk, found in rows.items()}
+def _touches_by_chunk(rows: list[Row]) -> dict[int, Touches]:
+    by_chunk: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        old = row["old_partition"] if row.get("fate") == "updated" else None
+        by_chunk[row["chunk"]].append({**row, "old_partition": old})
+    return {chunk: touches_of_moves(found) for chunk, found in by_chunk.items()}
 
 
 def _write(tx: Transaction, shape: MergeShape, statement: str, expected: int) -> None:

@@ -142,7 +142,7 @@ class Fetch:
         """Fill the reading table if it is new, or showed another provider, even if nothing is to be fetched."""
         with self._database.transaction() as tx:
             self._lease.check(tx)
-            self.report.is_shown = self._table.publish(tx, self._provider.name, [])
+            self.report.is_shown = self._table.publish(tx, self._provider.name, [], self._run_id)
 
     def _missing(self, tx: Transaction, wanted: Wanted) -> list[date]:
         days = days_between(wanted.first, wanted.last)
@@ -195,7 +195,7 @@ class Fetch:
             self._lease.renew(tx)
             stored = add_delivery(tx, name, delivery, self._run_id)
             self._reach("fx.stored")
-            is_shown = self._table.publish(tx, name, stored.days)
+            is_shown = self._table.publish(tx, name, stored.days, self._run_id)
             self._reach("fx.published")
         return stored, is_shown
 

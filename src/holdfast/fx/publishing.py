@@ -18,6 +18,7 @@ from holdfast.fx.lease import TABLE_LOCK
 from holdfast.fx.moments import as_day
 from holdfast.fx.store import quotes_by_day
 from holdfast.ports.database import Database, Transaction
+from holdfast.touches import Touched, add_touches
 
 KEY = ("rate_date", "currency")
 _TYPES = {
@@ -54,7 +55,7 @@ class RatesTable:
                 hint='rename that table, or name another one in holdfast.toml: [fx] table = "my_rates"',
             )
 
-    def publish(self, tx: Transaction, provider: str, days: Iterable[date]) -> bool:
+    def publish(self, tx: Transaction, provider: str, days: Iterable[date], run_id: str) -> bool:
         """Bring these days up to date, and all of them where the table was empty; False: it shows another provider."""
         tx.run("fx_lease_lock", lease_name=TABLE_LOCK)
         there = [row["provider"] for row in tx.query(f"SELECT provider FROM {self._quoted} LIMIT 1")]  # noqa: S608
@@ -62,17 +63,25 @@ class RatesTable:
         if shown != provider:
             return False
         if there != [provider]:
-            tx.execute(f"DELETE FROM {self._quoted}")  # noqa: S608
+            self._clear(tx, run_id)
             days = _all_days(tx, provider)
-        self._write(tx, provider, sorted(days))
+        self._write(tx, provider, sorted(days), run_id)
         return True
 
-    def _write(self, tx: Transaction, provider: str, days: list[date]) -> None:
+    def _clear(self, tx: Transaction, run_id: str) -> None:
+        days = tx.query(f"SELECT rate_date, COUNT(*) AS n FROM {self._quoted} GROUP BY rate_date")  # noqa: S608
+        tx.execute(f"DELETE FROM {self._quoted}")  # noqa: S608
+        gone = {as_day(row["rate_date"]).isoformat(): Touched(removed=row["n"]) for row in days}
+        add_touches(tx, self.name, run_id, gone)
+
+    def _write(self, tx: Transaction, provider: str, days: list[date], run_id: str) -> None:
+        """`days` have rates, or words about them, that the table does not have yet."""
         if not days:
             return
         quotes = quotes_by_day(tx, provider, days[0], days[-1])
-        rows = [row for day in days for row in _rows(provider, day, quotes.get(day, []))]
-        tx.upsert(self.name, rows, key=KEY)
+        rows = {day: _rows(provider, day, quotes.get(day, [])) for day in days}
+        tx.upsert(self.name, [row for day in days for row in rows[day]], key=KEY)
+        add_touches(tx, self.name, run_id, {day.isoformat(): Touched(updated=len(rows[day])) for day in days})
 
     @property
     def _quoted(self) -> str:

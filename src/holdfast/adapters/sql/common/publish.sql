@@ -52,7 +52,9 @@ DELETE FROM {landing} WHERE _origin IN (
 )
 
 -- name: rows_by_chunk
-SELECT _origin >> 24 AS chunk, COUNT(*) AS row_count FROM {target} GROUP BY _origin >> 24
+SELECT d.chunk, {d_partition} AS new_partition, SUM(d.row_count) AS row_count
+FROM (SELECT _origin >> 24 AS chunk, {partition_column} AS part, COUNT(*) AS row_count FROM {target} GROUP BY 1, 2) AS d
+GROUP BY 1, 2
 
 -- name: fill_target
 -- Landed rows into an empty or keyless table, in the order of its index. Where an engine can let the last of several rows
