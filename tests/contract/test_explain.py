@@ -69,7 +69,7 @@ def test_a_row_is_found_and_told_alike(database_url: str, tmp_path: Path) -> Non
         assert {name: story.values[name] for name in COLUMNS} == TOLD
         assert (story.delivery.raw, story.delivery.line, story.differences) == (GOOD[0].rstrip("\n"), 2, [])
         by_others = [
-            asked("name=Acme, \"x\""),
+            asked('name=Acme, "x"'),
             asked("AMOUNT=12.5", "is_paid=true"),
             asked("at=2024-07-01T12:00:00+02:00"),
             asked("local=2024-02-01 00:00:01", f"token={UUID.upper()}"),

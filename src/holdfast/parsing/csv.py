@@ -13,14 +13,14 @@ from holdfast.parsing.header import BoundColumn, Header, Layout, bind, read_head
 if TYPE_CHECKING:
     from holdfast.parsing.exact import parse_chunk_exact
     from holdfast.parsing.fast import parse_chunk
-    from holdfast.parsing.lookup import fields_of, last_record, record_at
+    from holdfast.parsing.lookup import fields_of, last_record, records_at
 
 _HOMES = {
     "fields_of": "holdfast.parsing.lookup",
     "last_record": "holdfast.parsing.lookup",
     "parse_chunk": "holdfast.parsing.fast",
     "parse_chunk_exact": "holdfast.parsing.exact",
-    "record_at": "holdfast.parsing.lookup",
+    "records_at": "holdfast.parsing.lookup",
 }
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "parse_chunk_exact",
     "read_header",
     "read_top",
-    "record_at",
+    "records_at",
     "texts_of",
 ]
 

@@ -82,10 +82,10 @@ def texts_of(raw: str, layout: Layout, contract: Contract) -> list[str | None]:
     ]
 
 
-def record_at(data: bytes, _: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
-    from holdfast.parsing.line_rows import line_at
+def records_at(data: bytes, _: Layout, contract: Contract, rows: Sequence[int]) -> dict[int, tuple[int, int]]:
+    from holdfast.parsing.line_rows import lines_at
 
-    return line_at(data, row, contract.format.comment)
+    return lines_at(data, rows, contract.format.comment)
 
 
 def _cuts(contract: Contract) -> list[tuple[int, int]]:

@@ -53,8 +53,10 @@ class TextFormat(Protocol):
         """A rejected record's texts by column of the contract, as a lenient reader sees them; None: it has none."""
         ...
 
-    def record_at(self, data: bytes, layout: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
-        """The bytes [start, end) of a chunk's record number `row` (from 0, rejects counted); None: not so many."""
+    def records_at(
+        self, data: bytes, layout: Layout, contract: Contract, rows: Sequence[int]
+    ) -> dict[int, tuple[int, int]]:
+        """The bytes [start, end) of some of a chunk's records, by number (from 0, rejects counted)."""
         ...
 
 

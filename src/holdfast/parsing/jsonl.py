@@ -151,10 +151,10 @@ def texts_of(raw: str, _: Layout, contract: Contract) -> list[str | None]:
         return [None] * len(contract.columns)
 
 
-def record_at(data: bytes, _: Layout, contract: Contract, row: int) -> tuple[int, int] | None:  # noqa: ARG001
-    from holdfast.parsing.line_rows import line_at
+def records_at(data: bytes, _: Layout, contract: Contract, rows: Sequence[int]) -> dict[int, tuple[int, int]]:  # noqa: ARG001
+    from holdfast.parsing.line_rows import lines_at
 
-    return line_at(data, row)
+    return lines_at(data, rows)
 
 
 def load_object(text: str) -> dict[str, Any]:

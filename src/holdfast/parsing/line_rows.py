@@ -6,7 +6,7 @@ line stands for itself, so it never matters where a file was cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -103,17 +103,20 @@ def _parse_part(
     return ParsedChunk(table, rejects, blanks, comments)
 
 
-def line_at(data: bytes, row: int, comment: str = "") -> tuple[int, int] | None:
-    """The bytes [start, end) of a chunk's line number `row`, counted as `parse_lines` counts; None: not so many."""
-    mark = comment.encode()
+def lines_at(data: bytes, rows: Sequence[int], comment: str = "") -> dict[int, tuple[int, int]]:
+    """The bytes [start, end) of some of a chunk's rows, by number, counted as `parse_lines` counts."""
+    mark, wanted, row = comment.encode(), set(rows), 0
+    found: dict[int, tuple[int, int]] = {}
     for start, end in _lines(data):
         raw = data[start:end]
+        if len(found) == len(wanted):
+            break
         if not raw.strip() or (mark and raw.startswith(mark)):
             continue
-        if row == 0:
-            return start, end
-        row -= 1
-    return None
+        if row in wanted:
+            found[row] = (start, end)
+        row += 1
+    return found
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int]]:

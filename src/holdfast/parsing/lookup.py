@@ -34,13 +34,12 @@ def fields_of(record: bytes, layout: Layout, contract: Contract, names: Sequence
     return [fields[place] if (place := places[name]) is not None else "" for name in names]
 
 
-def record_at(data: bytes, layout: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
-    """The bytes [start, end) of a chunk's record number `row` (from 0, rejects counted); None: there are not so many.
+def records_at(data: bytes, layout: Layout, contract: Contract, rows: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The bytes [start, end) of some of a chunk's records, by number (from 0, rejects counted), as far as there are.
 
     Blank lines and comments are no records, so the scan counts as the parser did.
     """
     records = scan(data, contract.format, layout.newline, layout.encoding)
-    rows = np.flatnonzero((records.kind == Kind.DATA) | (records.kind == Kind.BAD))
-    if row >= len(rows):
-        return None
-    return int(records.start[rows[row]]), int(records.end[rows[row]])
+    places = np.flatnonzero((records.kind == Kind.DATA) | (records.kind == Kind.BAD))
+    found = {row: places[row] for row in rows if row < len(places)}
+    return {row: (int(records.start[place]), int(records.end[place])) for row, place in found.items()}

@@ -60,8 +60,8 @@ def texts_of(raw: str, layout: Layout, contract: Contract) -> list[str | None]:
     return csv.texts_of(raw, layout, _as_csv(contract))
 
 
-def record_at(data: bytes, layout: Layout, contract: Contract, row: int) -> tuple[int, int] | None:
-    return csv.record_at(data, layout, _as_csv(contract), row)
+def records_at(data: bytes, layout: Layout, contract: Contract, rows: Sequence[int]) -> dict[int, tuple[int, int]]:
+    return csv.records_at(data, layout, _as_csv(contract), rows)
 
 
 def rows_as_text(rows: Sequence[Sequence[Any]], contract: Contract) -> bytes:

@@ -6,8 +6,10 @@ source that is gone or was changed is said to be so, and never quoted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from holdfast.domain.chunk import Span
@@ -68,29 +70,41 @@ class Delivery:
 
 def delivery_of(database: Database, source: Source, dataset: str, origin: int) -> Delivery:
     """Where the row with this `_origin` came from. Raises the database's errors; trouble with the source is told."""
-    if origin < 0:
-        return Delivery(origin, SourceState.BY_HAND, "no load wrote this row: it was there before, or came by hand")
-    number = chunk_of(origin)
+    return deliveries_of(database, source, dataset, [origin])[origin]
+
+
+def deliveries_of(database: Database, source: Source, dataset: str, origins: Iterable[int]) -> dict[int, Delivery]:
+    """The same for several rows, by `_origin`: every chunk is read once."""
+    found: dict[int, Delivery] = {}
+    for number, group in groupby(sorted(set(origins)), key=chunk_of):
+        for delivery in _of_chunk(database, source, dataset, number, list(group)):
+            found[delivery.origin] = delivery
+    return found
+
+
+def _of_chunk(
+    database: Database, source: Source, dataset: str, number: int, origins: Sequence[int]
+) -> Iterator[Delivery]:
+    if number < 0:
+        why = "no load wrote this row: it was there before, or came by hand"
+        return (Delivery(origin, SourceState.BY_HAND, why) for origin in origins)
     with database.reading() as tx:
         has_ledger = tx.run("ledger_exists").rows[0]["found"]
         chunk = tx.run("explain_chunk", dataset=dataset, number=number).first if has_ledger else None
         run = tx.run("run_get", run_id=chunk["run_id"]).first if chunk and chunk["run_id"] else None
     if chunk is None:
-        return Delivery(
-            origin,
-            SourceState.FORGOTTEN,
-            f"the ledger has no chunk {number}: it was forgotten, or the row came by hand",
-            chunk=number,
-            row=row_of(origin),
-        )
-    return _found(source, dataset, origin, chunk, run, database.traits.exact_digits_max)
+        why = f"the ledger has no chunk {number}: it was forgotten, or the row came by hand"
+        forgotten = SourceState.FORGOTTEN
+        return (Delivery(origin, forgotten, why, chunk=number, row=row_of(origin)) for origin in origins)
+    return _found(source, dataset, origins, chunk, run, database.traits.exact_digits_max)
 
 
-def _found(source: Source, dataset: str, origin: int, chunk: Row, run: Row | None, digits_max: int | None) -> Delivery:
+def _found(
+    source: Source, dataset: str, origins: Sequence[int], chunk: Row, run: Row | None, digits_max: int | None
+) -> Iterator[Delivery]:
     file, claim = _file(chunk), _claim(dataset, chunk)
     known: dict[str, Any] = {
         "chunk": claim.number,
-        "row": row_of(origin),
         "uri": file.uri,
         "version": file.version,
         "file_status": chunk["file_status"],
@@ -103,27 +117,34 @@ def _found(source: Source, dataset: str, origin: int, chunk: Row, run: Row | Non
         "run": run,
     }
     if claim.place is not None:
-        known |= {"page": claim.ordinal + 1, "line": row_of(origin) + 1}
-        return Delivery(origin, SourceState.PAGE, "a page is not kept: only its source could tell it again", **known)
-    contract = Contract.model_validate_json(chunk["contract"])
+        known |= {"page": claim.ordinal + 1}
+        why = "a page is not kept: only its source could tell it again"
+        for row, origin in ((row_of(origin), origin) for origin in origins):
+            yield Delivery(origin, SourceState.PAGE, why, row=row, line=row + 1, **known)
+        return
+    records, state_now, why = _records(source, chunk, file, claim, [row_of(origin) for origin in origins], digits_max)
+    for row, origin in ((row_of(origin), origin) for origin in origins):
+        if state_now is SourceState.READ and row not in records:
+            none = f"chunk {claim.number} has no record {row}: no load wrote this `_origin`"
+            yield Delivery(origin, SourceState.BY_HAND, none, row=row, **known)
+            continue
+        record = records.get(row)
+        names = ("line", "byte_offset", "byte_length", "raw", "values") if record else ()
+        yield Delivery(origin, state_now, why, row=row, **known, **{name: getattr(record, name) for name in names})
+
+
+def _records(
+    source: Source, chunk: Row, file: FileVersion, claim: Claim, rows: Sequence[int], digits_max: int | None
+) -> tuple[dict[int, SourceRecord], SourceState, str]:
+    """The records as far as they can be read back, and if not, why not."""
+    contract, form = Contract.model_validate_json(chunk["contract"]), form_named(file.layout.form)
     try:
-        record = _record(source, contract, file, claim, row_of(origin), digits_max)
+        return form.records(source, contract, file, claim, rows, digits_max), SourceState.READ, ""
     except SourceChanged:
         why = f"{file.uri} holds other bytes now than those that were loaded (the hash of chunk {claim.number} differs)"
-        return Delivery(origin, SourceState.CHANGED, why, **known)
+        return {}, SourceState.CHANGED, why
     except HoldfastError as error:
-        return Delivery(origin, _gone_or_changed(source, file.uri), _without_state(error, claim), **known)
-    if record is None:
-        why = f"chunk {claim.number} has no record {row_of(origin)}: the `_origin` is not one that a load wrote"
-        return Delivery(origin, SourceState.BY_HAND, why, **known)
-    place = {name: getattr(record, name) for name in ("line", "byte_offset", "byte_length", "raw", "values")}
-    return Delivery(origin, SourceState.READ, **known, **place)
-
-
-def _record(
-    source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
-) -> SourceRecord | None:
-    return form_named(file.layout.form).record(source, contract, file, claim, row, digits_max)
+        return {}, _gone_or_changed(source, file.uri), _without_state(error, claim)
 
 
 def _gone_or_changed(source: Source, uri: str) -> SourceState:

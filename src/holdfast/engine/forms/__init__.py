@@ -6,6 +6,7 @@ A form's module is imported when it is first used: what needs Arrow costs a star
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -62,12 +63,18 @@ class Form(Protocol):
         """A chunk's rows and rejects, of the very bytes that the plan pinned. Raises SourceChanged, SourceError."""
         ...
 
-    def record(
-        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
-    ) -> SourceRecord | None:
-        """A chunk's record number `row` (from 0, rejects counted), read from the very bytes that the plan pinned.
+    def records(
+        self,
+        source: Source,
+        contract: Contract,
+        file: FileVersion,
+        claim: Claim,
+        rows: Sequence[int],
+        digits_max: int | None,
+    ) -> dict[int, SourceRecord]:
+        """Some of a chunk's records, by number (from 0, rejects counted), from the very bytes that the plan pinned.
 
-        None: the chunk has not so many. Raises SourceChanged, SourceError.
+        A number that the chunk has not is left out. Raises SourceChanged, SourceError.
         """
         ...
 

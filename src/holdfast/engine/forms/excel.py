@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -58,12 +59,18 @@ class ExcelForm:
     ) -> ParsedChunk:
         return _TEXT.parse(_Sheets(source, contract), contract, file, claim, digits_max)
 
-    def record(
-        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
-    ) -> SourceRecord | None:
+    def records(
+        self,
+        source: Source,
+        contract: Contract,
+        file: FileVersion,
+        claim: Claim,
+        rows: Sequence[int],
+        digits_max: int | None,
+    ) -> dict[int, SourceRecord]:
         """A sheet's row has a number, and no place in bytes."""
-        found = _TEXT.record(_Sheets(source, contract), contract, file, claim, row, digits_max)
-        return found and replace(found, byte_offset=None, byte_length=None)
+        found = _TEXT.records(_Sheets(source, contract), contract, file, claim, rows, digits_max)
+        return {row: replace(record, byte_offset=None, byte_length=None) for row, record in found.items()}
 
     def first_rows(
         self,

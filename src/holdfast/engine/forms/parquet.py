@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -103,19 +103,27 @@ class ParquetForm:
         with _pinned(source, file, claim) as (opened, footer):
             return _parsed(opened, footer, file.layout, contract, claim.span, digits_max, file.uri)
 
-    def record(
-        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
-    ) -> SourceRecord | None:
+    def records(
+        self,
+        source: Source,
+        contract: Contract,
+        file: FileVersion,
+        claim: Claim,
+        rows: Sequence[int],
+        digits_max: int | None,
+    ) -> dict[int, SourceRecord]:
         """A row has a number, and no place in bytes; its text is all its fields, as JSON."""
-        at = claim.span.start + row
-        if at >= claim.span.end:
-            return None
+        found: dict[int, SourceRecord] = {}
         with _pinned(source, file, claim) as (opened, footer):
-            only = Span(at, at + 1)
-            (batch,) = _batches(opened, footer, only, list(file.layout.names), SAMPLE_ROWS)
-            parsed = _parsed(opened, footer, file.layout, contract, only, digits_max, file.uri, batch_rows=SAMPLE_ROWS)
-        raw = json.dumps(batch.to_pylist()[0], default=str, ensure_ascii=False)
-        return SourceRecord(at + 1, None, None, raw, *values_of(parsed))
+            for row in (row for row in rows if claim.span.start + row < claim.span.end):
+                only = Span(claim.span.start + row, claim.span.start + row + 1)
+                (batch,) = _batches(opened, footer, only, list(file.layout.names), SAMPLE_ROWS)
+                parsed = _parsed(
+                    opened, footer, file.layout, contract, only, digits_max, file.uri, batch_rows=SAMPLE_ROWS
+                )
+                raw = json.dumps(batch.to_pylist()[0], default=str, ensure_ascii=False)
+                found[row] = SourceRecord(only.end, None, None, raw, *values_of(parsed))
+        return found
 
     def first_rows(
         self,

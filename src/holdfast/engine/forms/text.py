@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,30 +117,32 @@ class TextForm:
             digits_max=digits_max,
         )
 
-    def record(
-        self, source: Source, contract: Contract, file: FileVersion, claim: Claim, row: int, digits_max: int | None
-    ) -> SourceRecord | None:
+    def records(
+        self,
+        source: Source,
+        contract: Contract,
+        file: FileVersion,
+        claim: Claim,
+        rows: Sequence[int],
+        digits_max: int | None,
+    ) -> dict[int, SourceRecord]:
         from holdfast.engine.forms.record import SourceRecord, values_of
         from holdfast.parsing.rejecting import Place, Rejecter
 
         body, layout = _body(source, file, claim), file.layout
         columns = _columns(contract, layout, file.uri)
-        span = self._text.record_at(body.data, columns, contract, row)
-        if span is None:
-            return None
+        spans = self._text.records_at(body.data, columns, contract, rows)
         place = Place(row=0, line=lambda: body.first_line, offset=body.start)
         text = narrow(body.data, layout.encoding)
-        found = Rejecter(body.data, text, layout.newline, layout.encoding, place).reject(row, *span, ())
-        parsed = self._text.parse_chunk(
-            body.data[slice(*span)],
-            columns,
-            contract,
-            first_line=found.line,
-            base_offset=found.byte_offset,
-            digits_max=digits_max,
-        )
-        raw = found.raw.decode(layout.encoding, "backslashreplace")
-        return SourceRecord(found.line, found.byte_offset, len(found.raw), raw, *values_of(parsed))
+        rejecter = Rejecter(body.data, text, layout.newline, layout.encoding, place)
+        found: dict[int, SourceRecord] = {}
+        for row, span in sorted(spans.items()):
+            told = rejecter.reject(row, *span, ())
+            at = {"first_line": told.line, "base_offset": told.byte_offset}
+            parsed = self._text.parse_chunk(body.data[slice(*span)], columns, contract, **at, digits_max=digits_max)
+            raw = told.raw.decode(layout.encoding, "backslashreplace")
+            found[row] = SourceRecord(told.line, told.byte_offset, len(told.raw), raw, *values_of(parsed))
+        return found
 
     def first_rows(
         self,
