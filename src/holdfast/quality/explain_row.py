@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote_table
 from holdfast.domain.contract import Contract
 from holdfast.domain.origin import ORIGIN_COLUMN
+from holdfast.domain.table import physical_table
 from holdfast.engine.drifting import remembered
 from holdfast.ports.database import Database, Row
 from holdfast.ports.source import Source
+from holdfast.quality.explain_history import RowHistory, history_of_key, history_of_row
 from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting
 from holdfast.quality.explain_rejects import RejectsFound, rejects_of_key
 from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
@@ -42,7 +44,9 @@ class RowStory:
     delivery: Delivery
     differences: list[Difference] | None
     mended: bool
+    history: RowHistory
     rejects: RejectsFound
+    partition: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,9 @@ class NoRow:
     """No row meets the conditions; what is known of the key all the same."""
 
     rejects: RejectsFound
+    history: RowHistory
     chunks_waiting: int
-    has_table: bool = True
-    key: dict[str, Any] = field(default_factory=dict)
+    has_table: bool
 
 
 def explain_row(
@@ -70,10 +74,16 @@ def explain_row(
     with database.reading() as tx:
         contract = remembered(tx, contract)
         has_table = tx.reflect(contract.table) is not None
-        rows = rows_meeting(tx, quote_table(contract.table), contract, conditions) if has_table else []
+        table = quote_table(physical_table(contract.table, has_schemas=database.traits.has_schemas))
+        rows = rows_meeting(tx, table, contract, conditions) if has_table else []
     if not rows:
         key = {c.column.name: c.value for c in conditions if c.column.name != ORIGIN_COLUMN}
-        return NoRow(rejects_of_key(database, contract, key), _chunks_waiting(database, contract), has_table, key)
+        return NoRow(
+            rejects=rejects_of_key(database, contract, key),
+            history=history_of_key(database, source, contract, key) if has_table else RowHistory(),
+            chunks_waiting=_chunks_waiting(database, contract),
+            has_table=has_table,
+        )
     if len(rows) > 1:
         keys = [_texts(contract, row, contract.primary_key or [ORIGIN_COLUMN]) for row in rows[:SHOWN_MAX]]
         return SeveralRows(keys, more=len(rows) > SHOWN_MAX)
@@ -94,8 +104,17 @@ def _story(database: Database, source: Source, contract: Contract, row: Row) -> 
         delivery=delivery,
         differences=None if delivery.values is None else _differences(contract, row, delivery.values),
         mended=mended,
+        history=history_of_row(database, source, contract, key),
         rejects=rejects_of_key(database, contract, key),
+        partition=partition_of(contract, row),
     )
+
+
+def partition_of(contract: Contract, row: Row) -> str | None:
+    """The partition of its table that a row is in, as touches name it; None where the table has none."""
+    by = contract.table_partition
+    text = text_of(by.type, row[by.column]) if by else None
+    return text[: by.key_chars] if by and text else None
 
 
 def _texts(contract: Contract, row: Row, names: Sequence[str]) -> dict[str, str | None]:

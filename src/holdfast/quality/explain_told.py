@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.observe.log import mask
+from holdfast.quality.explain_history import RowHistory
 from holdfast.quality.explain_key import SHOWN_MAX
 from holdfast.quality.explain_row import Difference, NoRow, RowStory, SeveralRows
 from holdfast.quality.explain_source import Delivery
@@ -21,10 +22,12 @@ def row_told(story: RowStory) -> Told:
     return {
         "dataset": story.dataset,
         "table": story.table,
+        "partition": story.partition,
         "row": story.values,
         "source": delivery_told(story.delivery),
         "mended": story.mended,
         "differs_from_source": None if story.differences is None else [_difference(d) for d in story.differences],
+        "history": history_told(story.history),
         "rejects": {"total": story.rejects.total, "first": story.rejects.first},
     }
 
@@ -37,9 +40,27 @@ def several_told(found: SeveralRows) -> Told:
 def none_told(found: NoRow) -> Told:
     """No row."""
     return {
+        "history": history_told(found.history),
         "rejects": {"total": found.rejects.total, "first": found.rejects.first},
         "chunks_waiting": found.chunks_waiting,
     }
+
+
+def history_told(history: RowHistory) -> Told:
+    """What a row was before, oldest first."""
+    changes = [
+        {
+            "changed_at": text_of(None, found.changed_at),
+            "run_id": found.run_id,
+            "columns": [{"column": name, "old": old, "new": new} for name, old, new in found.columns],
+            "by": delivery_told(found.by),
+            "replaced": delivery_told(found.replaced),
+            "partition": found.partition,
+            "old_partition": found.old_partition,
+        }
+        for found in history.latest
+    ]
+    return {"is_kept": history.is_kept, "total": history.total, "changes": changes}
 
 
 def delivery_told(delivery: Delivery) -> Told:

@@ -50,13 +50,15 @@ def explain(
 
 def _end(error: HoldfastError, told: Told, as_json: bool) -> NoReturn:
     """What is known all the same, then the error."""
-    from holdfast.interfaces.cli.explain_text import print_rejects
+    from holdfast.interfaces.cli.explain_text import print_history, print_rejects
 
     if as_json:
         output.terminal_object(output.failed(error, **told))
     elif "rows" in told:
         output.table(list(told["rows"][0]), [list(row.values()) for row in told["rows"]])
     else:
+        if told["history"]["total"]:
+            print_history(told["history"])
         print_rejects(told["rejects"])
     output.print_error(error.message, error.hint)
     raise typer.Exit(error.exit_code)
@@ -81,6 +83,8 @@ def _none(name: str, table: str, given: list[str], story: NoRow) -> RowNotFound:
     if story.rejects.total:
         message += f"; {output.counted(story.rejects.total, 'rejected record')} of that key: it broke the contract"
         hint = f"holdfast rejects list {name}"
+    if story.history.total:
+        message += "; there was one whose values were changed: it was removed since"
     if story.chunks_waiting:
         waiting = output.counted(story.chunks_waiting, "chunk")
         message += f"; {waiting} planned and not loaded yet may have it"

@@ -13,13 +13,15 @@ _RAW_CHARS_MAX = 2_000
 
 def print_row(told: Told) -> None:
     """A row's story: the row, its source, what else came for its key."""
-    output.line(f"{told['dataset']}  a row of {told['table']}")
+    partition = f" · partition {told['partition']}" if told["partition"] else ""
+    output.line(f"{told['dataset']}  a row of {told['table']}{partition}")
     width = max(map(len, told["row"]))
     for name, value in told["row"].items():
         output.line(f"  {output.visible(name):<{width}}  {_value(value)}")
     output.line()
     print_source(told["source"], "came from")
     _print_agreement(told)
+    print_history(told["history"])
     print_rejects(told["rejects"])
 
 
@@ -81,6 +83,34 @@ def _print_agreement(told: Told) -> None:
             f"CHANGED SINCE: {output.visible(found['column'])} is {_value(found['table'])} in the table and"
             f" {_value(found['source'])} in the source: no load did that"
         )
+
+
+def print_history(history: Told) -> None:
+    """What the row was before."""
+    if not history["is_kept"] and not history["total"]:
+        output.line()
+        output.line("history    of its values is not kept")
+        return
+    if not history["total"]:
+        return
+    output.line()
+    shown = history["changes"]
+    latest = f", the latest {output.number(len(shown))} of them" if len(shown) < history["total"] else ""
+    output.line(f"history    {output.counted(history['total'], 'change')}, oldest first{latest}")
+    for found in shown:
+        for change in found["columns"]:
+            old, new = _value(change["old"]), _value(change["new"])
+            output.line(f"  {found['changed_at']}  {output.visible(change['column'])}: {old} -> {new}")
+        if found["partition"] != found["old_partition"]:
+            output.line(f"    moved from partition {found['old_partition']} to {found['partition']}")
+        output.line(f"    by {place(found['by'])} · {_run(found)}")
+        output.line(f"    which replaced {place(found['replaced'])}")
+
+
+def _run(found: Told) -> str:
+    """The run that changed the value, which need not be the one that read the row first (a replay)."""
+    run = found["by"]["run"]
+    return f"run {found['run_id']}" + (f": {run['command']}" if run and run["id"] == found["run_id"] else "")
 
 
 def print_rejects(rejects: Told) -> None:

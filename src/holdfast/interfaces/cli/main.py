@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
-from holdfast.interfaces.cli import contract, db, drift, explain, fx, ledger, load, logs, output, project, rejects
+from holdfast.interfaces.cli import changes, contract, db, drift, explain, fx, ledger, load, logs, output, project, rejects
 from holdfast.observe import log
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (drift.commands, None),
     (explain.commands, None),
     (logs.commands, None),
+    (changes.commands, None),
     (rejects.commands, "rejects"),
     (fx.commands, "fx"),
     (db.commands, "db"),

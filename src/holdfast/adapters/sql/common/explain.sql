@@ -19,3 +19,28 @@ JOIN {ops}file AS f ON f.dataset = r.dataset AND f.number = r.file_number
 WHERE r.dataset = :dataset AND r.origin > :after AND r.raw LIKE :pattern
 ORDER BY r.origin
 LIMIT :most
+
+-- name: explain_row_key
+-- A row's key as the history of values knows it.
+SELECT {t_row_key} AS row_key FROM {target} AS t WHERE {key_given}
+
+-- name: explain_history
+-- What a row was before, in the order in which it was changed.
+SELECT origin, column_name, row_key, old_value, new_value, old_origin, partition_key, old_partition, run_id, changed_at
+FROM {ops}change WHERE dataset = :dataset AND row_key = :row_key
+ORDER BY changed_at, origin, column_name
+
+-- name: changes_page
+-- Changes of values in the order of the rows that made them: those after a place, of a run and all later ones, of a
+-- column, of a partition (where the row stands or stood), of keys that look like `pattern`.
+SELECT origin, column_name, row_key, old_value, new_value, old_origin, partition_key, old_partition, run_id, changed_at
+FROM {ops}change
+WHERE dataset = :dataset AND (origin > :after OR origin = :after AND column_name > :after_column)
+  AND (:column_name = '' OR column_name = :column_name)
+  AND (:partition_key = '' OR partition_key = :partition_key OR old_partition = :partition_key)
+  AND row_key LIKE :pattern
+  AND (:since = '' OR run_id IN (
+      SELECT r.id FROM {ops}run AS r WHERE r.started_at >= (SELECT s.started_at FROM {ops}run AS s WHERE s.id = :since)
+  ))
+ORDER BY origin, column_name
+LIMIT :most

@@ -1,0 +1,104 @@
+"""changes: what values upserts replaced, by column and partition with exact sums, and the rows themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast.interfaces.cli import output
+from holdfast.interfaces.cli.opening import contract_of, opened
+from holdfast.interfaces.cli.options import Dataset, Db, Json
+
+if TYPE_CHECKING:
+    from holdfast.quality.explain_told import Told
+
+commands = typer.Typer()
+
+
+@commands.command()
+def changes(
+    dataset: Dataset,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="RUN", help="By this run and later ones.", show_default=False)
+    ] = None,
+    column: Annotated[str | None, typer.Option("--column", help="Only of this column.", show_default=False)] = None,
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="Only in this one, as 2024-06-24 or 2024-06.", show_default=False)
+    ] = None,
+    rows: Annotated[bool, typer.Option("--rows", help="The changes themselves too.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, help="Changes to show at most.")] = 20,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """What values changed: by column and partition with sums before and after, and by which lines."""
+    from holdfast.interfaces.config import load_project
+    from holdfast.quality.changes import Asked
+    from holdfast.quality.changes_told import changes_told
+    from holdfast.wiring_explain import changes_in
+
+    project = load_project(db)
+    contract = contract_of(project, dataset)
+    asked = Asked(since=since or "", column=column or "", partition=partition or "")
+    with opened(project, upgrade=False) as holdfast:
+        report, deliveries = changes_in(holdfast, contract, asked, rows_most=most if rows else 0)
+    told = changes_told(contract, report, deliveries)
+    if as_json:
+        output.terminal_object({"status": "done", "exit_code": 0, "since": since, **told})
+    else:
+        _print(told)
+
+
+def _print(told: Told) -> None:
+    if not told["history_is_kept"]:
+        output.line(f"{told['dataset']}  keeps no history of values: its contract says history = false")
+    if not told["values"]:
+        if told["history_is_kept"]:
+            output.line(f"{told['dataset']}  no value was changed")
+        return
+    columns = len({found["column"] for found in told["sums"]})
+    partitions = len({found["partition"] for found in told["sums"]})
+    output.line(
+        f"{told['dataset']}  {output.counted(told['values'], 'value')} changed in {output.counted(columns, 'column')}"
+        f" of {told['table']}, {output.counted(partitions, 'partition')}"
+    )
+    output.table(
+        ["column", "partition", "values", "sum before", "sum after", "difference"],
+        [
+            (
+                found["column"],
+                found["partition"] or "-",
+                found["values"],
+                _grouped(found["sum_before"]),
+                _grouped(found["sum_after"]),
+                _grouped(found["difference"], signed=True),
+            )
+            for found in told["sums"]
+        ],
+    )
+    _print_rows(told)
+
+
+def _grouped(number: str | None, *, signed: bool = False) -> str:
+    """A sum with thousands separators, all its digits as they are."""
+    if number is None:
+        return "-"
+    whole, point, fraction = number.removeprefix("-").partition(".")
+    sign = "-" if number.startswith("-") else "+" if signed and number.strip("0.") else ""
+    return f"{sign}{int(whole):,}{point}{fraction}"
+
+
+def _print_rows(told: Told) -> None:
+    from holdfast.interfaces.cli.explain_text import place
+
+    if not told["rows"]:
+        return
+    output.line()
+    for row in told["rows"]:
+        key = " ".join(f"{name}={value}" for name, value in row["key"].items())
+        old, new = ("no value" if row[side] is None else row[side] for side in ("old", "new"))
+        output.line(f"{output.visible(key)}  {output.visible(row['column'])}: {output.visible(f'{old} -> {new}')}")
+        output.line(f"  {row['changed_at']} · run {row['run_id']} · {place(row['by'])}")
+    left = told["values"] - len(told["rows"])
+    if left > 0:
+        output.line(f"and {output.number(left)} more: --most N shows more of them, --json has all their fields")

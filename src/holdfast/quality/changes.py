@@ -1,0 +1,144 @@
+"""The history of values: what upserts replaced by what, read page by page, and summed exactly.
+
+Written by every commit that changes values (`change` in the ledger); a contract with `history = false` keeps none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import UsageError
+from holdfast.domain.types import ColumnType, Kind
+from holdfast.ports.database import Row, Transaction
+from holdfast.quality.explain_values import text_of
+
+LEDGER_VERSION = 6  # the first that has a history of values
+PAGE_ROWS = 10_000
+_NUMBERS = (Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT)
+_DIGITS = 400  # of a sum: more than any numbers of any count could need, a float's included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which changes: all, or those of a run and all later ones, of a column, of a partition. Empty: whichever."""
+
+    since: str = ""
+    column: str = ""
+    partition: str = ""
+
+
+@dataclass(slots=True)
+class ChangeSum:
+    """Changes of one column in one partition (as of now). `moved`: of rows that came from another partition.
+
+    `before`, `after`: exact sums where the column holds numbers, else None; values that are none add nothing, and are
+    counted in `empty_before` and `empty_after`.
+    """
+
+    column: str
+    partition: str
+    type: ColumnType | None
+    values: int = 0
+    moved: int = 0
+    empty_before: int = 0
+    empty_after: int = 0
+    before: Decimal | None = None
+    after: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if self.type and self.type.kind in _NUMBERS:
+            self.before = self.after = Decimal(0)
+
+    def add(self, row: Row) -> None:
+        old, new = row["old_value"], row["new_value"]
+        self.values += 1
+        self.moved += row["old_partition"] != row["partition_key"]
+        self.empty_before += old is None
+        self.empty_after += new is None
+        if self.before is not None and self.after is not None:
+            self.before += Decimal(old or 0)
+            self.after += Decimal(new or 0)
+
+    @property
+    def difference(self) -> Decimal | None:
+        if self.before is None or self.after is None:
+            return None
+        with localcontext(prec=_DIGITS):
+            return self.after - self.before
+
+
+@dataclass(slots=True)
+class ChangeReport:
+    """`sums` by column and partition; `rows`: the first of the changes themselves, as the ledger has them."""
+
+    values: int = 0
+    sums: dict[tuple[str, str], ChangeSum] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+
+def has_history(tx: Transaction) -> bool:
+    """Is there a ledger, and is it not one from before the history of values was kept?"""
+    if not tx.run("ledger_exists").rows[0]["found"]:
+        return False
+    return any(row["version"] >= LEDGER_VERSION for row in tx.run("migrations_applied").rows)
+
+
+def changes_of(tx: Transaction, dataset: str, asked: Asked, *, pattern: str = "%") -> Iterator[Row]:
+    """Changes in the order of the rows that made them, a page in memory at a time. `pattern`: of their `row_key`."""
+    after, after_column = -1, ""
+    while True:
+        rows = tx.run(
+            "changes_page",
+            dataset=dataset,
+            after=after,
+            after_column=after_column,
+            since=asked.since,
+            column_name=asked.column,
+            partition_key=asked.partition,
+            pattern=pattern,
+            most=PAGE_ROWS,
+        ).rows
+        yield from rows
+        if len(rows) < PAGE_ROWS:
+            return
+        after, after_column = rows[-1]["origin"], rows[-1]["column_name"]
+
+
+def report_changes(tx: Transaction, contract: Contract, asked: Asked, *, rows_most: int = 0) -> ChangeReport:
+    """Count and sum what was changed; memory grows with columns and partitions, not with changes.
+
+    Raises UsageError for a run or column that there is not.
+    """
+    report = ChangeReport()
+    if not has_history(tx):
+        return report
+    _refuse_unknown(tx, contract, asked)
+    types = {column.name: column.type for column in contract.columns}
+    with localcontext(prec=_DIGITS):
+        for row in changes_of(tx, contract.name, asked):
+            place = row["column_name"], row["partition_key"]
+            if place not in report.sums:
+                report.sums[place] = ChangeSum(*place, types.get(place[0]))
+            report.sums[place].add(row)
+            report.values += 1
+            if len(report.rows) < rows_most:
+                report.rows.append(row)
+    return report
+
+
+def _refuse_unknown(tx: Transaction, contract: Contract, asked: Asked) -> None:
+    if asked.since and not tx.run("run_get", run_id=asked.since).rows:
+        raise UsageError(f"there is no run {asked.since!r}", hint="see: holdfast runs")
+    if asked.column and asked.column not in contract.column_names:
+        raise UsageError(
+            f"{contract.name} has no column {asked.column!r}", hint=f"columns: {', '.join(contract.column_names)}"
+        )
+
+
+def value_text(contract: Contract, column: str, value: str | None) -> str | None:
+    """A value of the history as text, the same on every engine."""
+    found = next((c.type for c in contract.columns if c.name == column), None)
+    return text_of(found, value) if found else value
