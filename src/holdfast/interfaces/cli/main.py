@@ -18,7 +18,20 @@ from typing import Annotated
 import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
-from holdfast.interfaces.cli import changes, contract, db, drift, explain, fx, ledger, load, logs, output, project, rejects
+from holdfast.interfaces.cli import (
+    changes,
+    contract,
+    db,
+    drift,
+    explain,
+    fx,
+    ledger,
+    load,
+    logs,
+    output,
+    project,
+    rejects,
+)
 from holdfast.observe import log
 
 app = typer.Typer(
