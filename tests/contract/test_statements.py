@@ -103,7 +103,7 @@ def run_on_a_stage(begin: Callable[[], AbstractContextManager[Transaction]], nam
             savepoint.run("drop_target", SHAPE)
         elif name in COMPARED:
             savepoint.run("stage_differing", SHAPE)
-        elif name not in ("create_staging", "stage_differing", "stage_all"):
+        elif name not in ("create_staging", "create_model_staging", "stage_differing", "stage_all"):
             savepoint.run("create_staging", SHAPE)
         filled = fill(text, shape_fills(SHAPE, Words(now="", distinct="")))
         binds = {bind: value_of(bind) for bind in TEXT_BINDS.findall(escape_quoted(filled))}

@@ -17,7 +17,7 @@ from tests.support.usage_project import Contents, UsageProject
 pytestmark = pytest.mark.also_on("mysql")
 PUBLISHING = {point for point in POINTS if point.startswith("publish.")} - {"publish.finished", "publish.committed"}
 FIRST_TIME = {"plan.registered", "plan.committed", "direct.copied", "publish.finished", "publish.committed"}
-FETCHING = {point for point in POINTS if point.startswith("fx.")}  # no load passes them
+FETCHING = {point for point in POINTS if point.startswith(("fx.", "build."))}  # no load passes them
 PAGES = {"page.asked", "page.answered", "commit.page_added"}  # see test_page_kills.py
 CHUNKWISE = [point for point in POINTS if point not in PUBLISHING | FETCHING | PAGES | {"landing.copied"}]
 LANDING = ["plan.registered", "claim.committed", "landing.copied", "commit.finished", "commit.committed"]

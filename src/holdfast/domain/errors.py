@@ -6,6 +6,7 @@ HoldfastError                          1
  |   +- ContractError                  2
  |   +- SourceError                    2   a source is missing, unreadable, or not what its contract says
  |   +- TargetMismatch                 2   the table that exists is not the contract's
+ |   +- ModelError                     2   a model's file is not sound, or its inputs are not there
  |   +- LedgerError                    2   the ledger is newer than this code, or was tampered with
  |   +- ProviderRefused                2   a provider of exchange rates refuses the key, the plan or the request
  +- DriftRefused                       4   the source's columns differ from the contract
@@ -13,6 +14,8 @@ HoldfastError                          1
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
  +- RowNotFound                        1   no row of the table is the one that was asked about
+ +- PartitionRefused                   1   what a model's SELECT gave is no partition's content; nothing was written
+ +- PartitionsFailed                   1   some partitions could not be built; the others are
  +- RowsUnaccounted                    1   counts do not add up: a bug, nothing was committed (P3)
  +- RatesUnusable                      1   a provider's answer is not what was asked for; nothing of it was kept
  +- RateMissing                        1   no exchange rate, and the gap policy allows no other day's
@@ -87,6 +90,10 @@ class TargetMismatch(UsageError):
     pass
 
 
+class ModelError(UsageError):
+    pass
+
+
 class LedgerError(UsageError):
     pass
 
@@ -148,6 +155,14 @@ class ChunkFailed(HoldfastError):
 
 
 class RowNotFound(HoldfastError):
+    pass
+
+
+class PartitionRefused(HoldfastError):
+    pass
+
+
+class PartitionsFailed(HoldfastError):
     pass
 
 

@@ -54,8 +54,16 @@ POINTS = (
     "fx.stored",
     "fx.published",
     "fx.committed",
+    "build.begun",
+    "build.locked",
+    "build.staged",
+    "build.deleted",
+    "build.updated",
+    "build.inserted",
+    "build.finished",
+    "build.committed",
 )
-"""Every point there is, in the order a load passes them, then a fetch of exchange rates."""
+"""Every point there is, in the order a load, a fetch of exchange rates and the build of a partition pass them."""
 
 
 def _act(action: str) -> None:

@@ -32,6 +32,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     4: ("ledger_4_fx_quote", "ledger_4_fx_no_data", "ledger_4_fx_quota", "ledger_4_fx_lease"),
     5: ("ledger_5_drift",),
     6: ("ledger_6_touch", "ledger_6_change", "ledger_6_change_by_key"),
+    7: ("ledger_7_model_partition",),
     9: (
         "ledger_9_run_place",
         "ledger_9_run_process",

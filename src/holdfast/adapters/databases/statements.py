@@ -164,6 +164,11 @@ def shape_fills(shape: MergeShape, words: Words) -> dict[str, str]:
         "t_assign": ", ".join([_assigned((*values, ORIGIN_COLUMN), "t."), *(f"t.{text}" for text in stamped)]),
         "t_assign_origin": _assigned(rank, "t."),
         **_history_fills(shape, values, words),
+        # A model's table has no `_origin`. Where all columns are the key nothing differs, and SET needs something.
+        "data_columns": _listed(shape.columns),
+        "t_data_columns": _listed(shape.columns, "t."),
+        "assign_data": _assigned(values or shape.key[:1]),
+        "t_assign_data": _assigned(values or shape.key[:1], "t."),
     }
 
 

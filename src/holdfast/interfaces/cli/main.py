@@ -52,6 +52,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (logs.commands, None),
     (changes.commands, None),
     (rejects.commands, "rejects"),
+    (build.commands, None),
     (fx.commands, "fx"),
     (db.commands, "db"),
 )

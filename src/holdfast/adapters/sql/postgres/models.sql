@@ -1,0 +1,6 @@
+-- name: model_utc
+SELECT set_config('TimeZone', 'UTC', true) AS time_zone
+
+-- name: create_model_staging
+-- A crash or a forgotten drop leaves nothing behind.
+CREATE TEMPORARY TABLE {staging} ON COMMIT DROP AS SELECT {data_columns} FROM {target} WITH NO DATA

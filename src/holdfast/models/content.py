@@ -1,0 +1,120 @@
+"""The content of a partition: staged by the model's SELECT, looked at, then the table is brought to it row by row.
+
+Rows that are as they shall be are not written, so what is made of them stays up to date. Every name in the SQL here is
+quoted and comes from the model's head, every bound of a partition is Holdfast's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from holdfast.adapters.databases.identifiers import quote
+from holdfast.domain.errors import PartitionRefused
+from holdfast.domain.table import MergeShape
+from holdfast.engine.faults import reach
+from holdfast.models.built import Built
+from holdfast.models.graph import Graph, relation_of_model
+from holdfast.models.model import Model
+from holdfast.models.partitions import days_of
+from holdfast.models.planning import ModelPlan
+from holdfast.models.tables import STAGING, quoted_target, shape_of
+from holdfast.ports.database import Database, Row, Transaction
+
+
+def write_partition(database: Database, tx: Transaction, graph: Graph, plan: ModelPlan, built: Built) -> None:
+    model, shape = plan.model, shape_of(plan.model)
+    within = partition_condition(model, built.key, graph.dialect)
+    with built.timed("stage"):
+        tx.run("create_model_staging", shape)
+        tx.execute(staging_sql(database, graph, plan, built.key))
+        reach("build.staged")
+    with built.timed("check"):
+        if any(given.lookback_days for given in plan.inputs):
+            tx.execute(f"DELETE FROM {quote(STAGING)} WHERE NOT ({within('')})")  # noqa: S608
+        built.rows = _check(tx, model, built.key, within)
+    target = quoted_target(database, model)
+    with built.timed("delete"):
+        built.removed = tx.execute(
+            f"DELETE FROM {target} WHERE {within('')} AND NOT EXISTS"  # noqa: S608
+            f" (SELECT 1 FROM {quote(STAGING)} AS s WHERE {_matched(shape, 's', target)})"
+        )
+        reach("build.deleted")
+    with built.timed("update"):
+        built.updated = tx.run("model_update_differing", shape).count
+        reach("build.updated")
+    with built.timed("insert"):
+        names, staged = (", ".join(p + quote(name) for name in shape.columns) for p in ("", "s."))
+        built.inserted = tx.execute(
+            f"INSERT INTO {target} ({names}) SELECT {staged} FROM {quote(STAGING)} AS s"  # noqa: S608
+            f" WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {_matched(shape, 's', 't')})"
+            f" ORDER BY {', '.join('s.' + quote(name) for name in shape.key)}"
+        )
+        reach("build.inserted")
+    tx.run("drop_model_staging", shape)
+
+
+def _matched(shape: MergeShape, one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{quote(name)} = {other}.{quote(name)}" for name in shape.key)
+
+
+def partition_condition(model: Model, key: str, dialect: str) -> Callable[[str], str]:
+    """SQL that is true for the target's rows of a partition; of the table of this alias, if one is given."""
+    from holdfast.models.dialects import dialect_of
+    from holdfast.models.filters import condition
+
+    days, relation = days_of(key), relation_of_model(model)
+
+    def text(alias: str) -> str:
+        if days is None:
+            return "1 = 1"
+        return condition(relation, days, alias or None).sql(dialect=dialect_of(dialect), identify=True)
+
+    return text
+
+
+def staging_sql(database: Database, graph: Graph, plan: ModelPlan, key: str) -> str:
+    """The INSERT that fills the staging table."""
+    from holdfast.models.query import model_sql
+
+    return f"INSERT INTO {quote(STAGING)} ({', '.join(map(quote, plan.model.head.columns))}) " + model_sql(
+        database, graph, plan.model, key
+    )
+
+
+def _check(tx: Transaction, model: Model, key: str, within: Callable[[str], str]) -> int:
+    """How many rows there are. Raises PartitionRefused where they cannot be the partition's content."""
+    table, names = quote(STAGING), model.head.key
+    row = tx.query(
+        "SELECT COUNT(*) AS n, "  # noqa: S608
+        + ", ".join(f"SUM(CASE WHEN {quote(name)} IS NULL THEN 1 ELSE 0 END) AS n{i}" for i, name in enumerate(names))
+        + f", SUM(CASE WHEN {within('')} THEN 0 ELSE 1 END) AS outside FROM {table}"
+    )[0]
+    for i, name in enumerate(names):
+        if row[f"n{i}"]:
+            raise _refused(model, key, f"{int(row[f'n{i}']):,} rows have no {name}, which is in the key")
+    if row["outside"]:
+        raise _refused(model, key, f"{int(row['outside']):,} rows are of another partition (by {_column(model)})")
+    listed = ", ".join(map(quote, names))
+    twice = tx.query(
+        f"SELECT {listed}, COUNT(*) AS times_given FROM {table} GROUP BY {listed} HAVING COUNT(*) > 1"  # noqa: S608
+        f" ORDER BY {listed} LIMIT 1"
+    )
+    if twice:
+        raise _refused(model, key, f"the key {_spelled(twice[0], names)} comes {twice[0]['times_given']} times")
+    return int(row["n"])
+
+
+def _column(model: Model) -> str:
+    return model.head.partition.column if model.head.partition else ""
+
+
+def _spelled(row: Row, names: list[str]) -> str:
+    return ", ".join(f"{name}={row[name]}" for name in names)
+
+
+def _refused(model: Model, key: str, what: str) -> PartitionRefused:
+    where = f"partition {key} of " if key else ""
+    return PartitionRefused(
+        f"{where}{model.target}: {what}; the partition is as it was",
+        hint=f"correct the SELECT in {model.path} and build again",
+    )

@@ -1,0 +1,65 @@
+"""The table a model is built into: made when it is missing, compared when it is there, dropped by a reset."""
+
+from __future__ import annotations
+
+from holdfast.adapters.databases.identifiers import quote_table
+from holdfast.domain.errors import TargetMismatch
+from holdfast.domain.table import MergeShape, physical_table
+from holdfast.engine.target import compare
+from holdfast.models.model import Model
+from holdfast.ports.database import Database, Transaction
+from holdfast.touches import Touched, add_touches
+
+STAGING = "holdfast_model_rows"
+
+
+def shape_of(model: Model) -> MergeShape:
+    return MergeShape(model.target, STAGING, tuple(model.head.columns), tuple(model.head.key))
+
+
+def quoted_target(database: Database, model: Model) -> str:
+    return quote_table(physical_table(model.target, has_schemas=database.traits.has_schemas))
+
+
+def ensure_table(database: Database, model: Model, run_id: str) -> None:
+    """Make the table, or compare the one that is there. Raises TargetMismatch; then nothing was changed."""
+    with database.transaction() as tx:
+        found = tx.reflect(model.target)
+        known = tx.run("model_states", model=model.name).rows
+        if found is None:
+            if known:  # somebody dropped it: what was built is not there any more
+                _forget(tx, model, run_id)
+            tx.create_table(model.definition)
+            return
+        differences = compare(model.definition, found)
+        names = {column.name for column in found.columns}
+        differences += [f"column {name!r} is not in the head" for name in sorted(names - set(model.head.columns))]
+        if not differences and not known and tx.run("holds_rows", shape_of(model)).rows[0]["found"]:
+            differences = ["it holds rows that no build put there"]
+    if differences:
+        raise TargetMismatch(
+            f"table {model.target} is not what {model.path} asks for; nothing was built:\n  - "
+            + "\n  - ".join(text.replace("the contract", "the head") for text in differences),
+            hint=f"name another target; or drop the table and build it anew: holdfast build {model.target} --reset",
+        )
+
+
+def reset_table(database: Database, model: Model, run_id: str) -> None:
+    """Drop the table and what the ledger says of it. What is made of it will be looked at again."""
+    with database.transaction() as tx:
+        if tx.reflect(model.target) is not None:
+            tx.execute(f"DROP TABLE {quoted_target(database, model)}")
+        _forget(tx, model, run_id)
+        tx.create_table(model.definition)
+
+
+def _forget(tx: Transaction, model: Model, run_id: str) -> None:
+    rows = {row["partition_key"]: int(row["rows"]) for row in tx.run("model_states", model=model.name).rows}
+    add_touches(tx, model.name, run_id, {key: Touched(removed=count) for key, count in rows.items() if count})
+    tx.run("model_states_drop", model=model.name)
+
+
+def reset_partitions(database: Database, model: Model, keys: list[str]) -> None:
+    """Have these partitions built again whatever their inputs say."""
+    with database.transaction() as tx:
+        tx.run_many("model_state_reset", [{"model": model.name, "partition_key": key} for key in keys])
