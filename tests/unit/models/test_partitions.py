@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.domain.errors import UsageError
@@ -13,6 +13,7 @@ from holdfast.models.partitions import Days, Grain, concerned, days_of, key_of, 
 
 DAYS = st.dates(date(2023, 11, 1), date(2025, 2, 28))
 GRAINS = st.sampled_from(Grain)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_what_is_no_key_is_refused(key: str) -> None:
         days_of(key)
 
 
+@UNHURRIED
 @given(DAYS, GRAINS)
 def test_a_day_is_in_its_partition(day: date, grain: Grain) -> None:
     days = days_of(key_of(day, grain))
@@ -48,6 +50,7 @@ def test_a_day_is_in_its_partition(day: date, grain: Grain) -> None:
     assert days.first <= day <= days.last
 
 
+@UNHURRIED
 @given(DAYS, GRAINS, DAYS, GRAINS, st.integers(0, 40))
 def test_a_window_has_the_touches_whose_days_a_rebuild_sees(
     touched: date, its_grain: Grain, built: date, grain: Grain, lookback: int
