@@ -19,6 +19,7 @@ import typer
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
 from holdfast.interfaces.cli import (
+    build,
     changes,
     contract,
     db,
