@@ -11,6 +11,7 @@ HoldfastError                          1
  |   +- ProviderRefused                2   a provider of exchange rates refuses the key, the plan or the request
  +- DriftRefused                       4   the source's columns differ from the contract
  +- RejectBudgetExceeded               3
+ +- NotProved                          3   a table differs from its sources, or they cannot be read again
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
  +- RowNotFound                        1   no row of the table is the one that was asked about
@@ -133,6 +134,10 @@ class DriftRefused(HoldfastError):
 
     exit_code = 4
     noted: Sequence[Any] = ()
+
+
+class NotProved(HoldfastError):
+    exit_code = 3
 
 
 class RejectBudgetExceeded(HoldfastError):

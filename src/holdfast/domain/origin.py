@@ -14,6 +14,7 @@ ROWS_MAX = 1 << ROW_BITS
 ORIGIN_COLUMN = "_origin"
 RESERVED_PREFIX = "_holdfast_"  # columns that go along with rows, and never reach a table
 ROW_COLUMN = f"{RESERVED_PREFIX}row"  # a parsed row's number in its chunk
+ODD_COLUMN = f"{RESERVED_PREFIX}odd"  # what a table holds that is no value of its column's type
 
 
 def origin_of(chunk: int, row: int) -> int:

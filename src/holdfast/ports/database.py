@@ -9,12 +9,13 @@ and a name means the same on every engine. Errors are those of `holdfast.domain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.domain.table import MergeShape, TableDefinition
+from holdfast.domain.types import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,7 @@ class Traits:
     lands_in_key_order: bool  # even where rows come in the order of their key
     has_savepoints: bool = True  # a part of a transaction can be undone by itself
     can_widen: bool = True  # can give a column a wider type
+    json_as_written: bool = True  # keeps a JSON document's own text, spaces and all
     one_process: bool = False  # one process at a time may have it open, so workers are its threads
     has_schemas: bool = True  # else the table `silver.sales` is `silver_sales`: see domain.table.physical_table
     sql_dialect: str  # what SQLGlot calls its SQL
@@ -122,6 +124,21 @@ class Database(Protocol):
 
     def problem_with(self, definition: TableDefinition) -> list[str]:
         """What this engine cannot hold exactly of such a table, in sentences; empty: nothing (P9)."""
+        ...
+
+    def scan(
+        self,
+        tx: Transaction,
+        table: str,
+        columns: Sequence[tuple[str, ColumnType]],
+        origins: Sequence[tuple[int, int]] = (),
+    ) -> Iterator[pa.Table]:
+        """All rows of a table in batches, in no order, within `tx` (a `reading()` one: that is the snapshot).
+
+        Columns have exactly the types the parser gives them (`parsed.arrow_type`), and ODD_COLUMN behind them: the text
+        of what is no value of its column's type, which itself is NULL then. `origins`: only rows whose `_origin` is in
+        one of these half-open ranges. Until the last batch is taken nothing else may run on `tx`.
+        """
         ...
 
     def close(self) -> None: ...

@@ -7,7 +7,7 @@ are threads. Writing transactions take turns. There are no savepoints: a stateme
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -139,6 +139,13 @@ class DuckdbEngine:
         from holdfast.adapters.databases.duckdb_copy import copy_in  # and with it Arrow, once there are rows
 
         return copy_in(_driver(connection).driver, table, rows)
+
+    def scan(
+        self, connection: sa.Connection, table: str, columns: Sequence[tuple[str, ColumnType]], where: str
+    ) -> Iterator[pa.Table]:
+        from holdfast.adapters.databases.duckdb_scan import scan
+
+        return scan(_driver(connection).driver, table, columns, where)
 
     def column_type(self, column_type: ColumnType) -> str:
         match column_type.kind:

@@ -5,7 +5,7 @@ A new engine is one class like this, one folder of SQL, and a line in `connect.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -98,6 +98,12 @@ class Engine(Protocol):
         ...
 
     def copy_in(self, connection: sa.Connection, table: str, rows: pa.Table) -> int: ...
+
+    def scan(
+        self, connection: sa.Connection, table: str, columns: Sequence[tuple[str, ColumnType]], where: str, /
+    ) -> Iterator[pa.Table]:
+        """Rows of a (quoted) table in batches, as `scanning.typed` makes them. `where`: a condition, or empty."""
+        ...
 
     def column_type(self, column_type: ColumnType) -> str:
         """The type's name in DDL."""

@@ -7,7 +7,7 @@ DATETIME(6) in UTC with the comment `UTC`, for TIMESTAMP ends in 2038.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -171,6 +171,15 @@ class MysqlEngine:
         driver = connection.connection.driver_connection
         assert isinstance(driver, StrictConnection)
         return copy_in(driver, table, rows)
+
+    def scan(
+        self, connection: sa.Connection, table: str, columns: Sequence[tuple[str, ColumnType]], where: str
+    ) -> Iterator[pa.Table]:
+        from holdfast.adapters.databases.mysql_scan import scan
+
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, StrictConnection)
+        return scan(driver, table, columns, where)
 
     def column_type(self, column_type: ColumnType) -> str:
         match column_type.kind:

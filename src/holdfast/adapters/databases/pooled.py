@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -14,7 +15,11 @@ from holdfast.adapters.databases.statements import load_statements
 from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
 from holdfast.domain.errors import CommitUnknown, ConnectionLost, DatabaseError, DatabaseUnavailable
 from holdfast.domain.table import TableDefinition
-from holdfast.ports.database import Traits
+from holdfast.domain.types import ColumnType
+from holdfast.ports.database import Traits, Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class PooledDatabase:
@@ -82,6 +87,16 @@ class PooledDatabase:
         except DatabaseError:
             connection.invalidate()
         connection.close()
+
+    def scan(
+        self,
+        tx: Transaction,
+        table: str,
+        columns: Sequence[tuple[str, ColumnType]],
+        origins: Sequence[tuple[int, int]] = (),
+    ) -> Iterator[pa.Table]:
+        assert isinstance(tx, SqlTransaction)
+        return tx.scan(table, columns, origins)
 
     def close(self) -> None:
         self._pool.dispose()

@@ -8,7 +8,7 @@ replaced before it is used.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -72,7 +72,7 @@ class PostgresEngine:
     real_is_double = False
     rounds_decimals = True
     # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
-    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True, sql_dialect="postgres")
+    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True, sql_dialect="postgres", json_as_written=False)
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {
@@ -133,6 +133,15 @@ class PostgresEngine:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         return copy_in(driver, table, rows)
+
+    def scan(
+        self, connection: sa.Connection, table: str, columns: Sequence[tuple[str, ColumnType]], where: str
+    ) -> Iterator[pa.Table]:
+        from holdfast.adapters.databases.postgres_scan import scan
+
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        return scan(driver, table, columns, where)
 
     def column_type(self, column_type: ColumnType) -> str:
         match column_type.kind:

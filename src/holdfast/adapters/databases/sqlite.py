@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -146,6 +146,15 @@ class SqliteEngine:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         return copy_in(driver.cursor(), table, rows)
+
+    def scan(
+        self, connection: sa.Connection, table: str, columns: Sequence[tuple[str, ColumnType]], where: str
+    ) -> Iterator[pa.Table]:
+        from holdfast.adapters.databases.sqlite_scan import scan
+
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return scan(driver, table, columns, where)
 
     def column_type(self, column_type: ColumnType) -> str:
         match column_type.kind:

@@ -31,7 +31,9 @@ from holdfast.adapters.databases.statements import (
     unfilled,
 )
 from holdfast.domain.errors import ConstraintViolation, DatabaseError, StatementFailed, TransactionEnded
+from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import MergeShape, TableDefinition, physical_table
+from holdfast.domain.types import ColumnType
 from holdfast.ports.database import Result, Row
 
 if TYPE_CHECKING:
@@ -84,6 +86,21 @@ class SqlTransaction:
     def copy_in(self, table: str, rows: pa.Table) -> int:
         with self._doing(f"copy into {table!r}"):
             return self._engine.copy_in(self._connection, self._place(table), rows) if rows.num_rows else 0
+
+    def scan(
+        self, table: str, columns: Sequence[tuple[str, ColumnType]], origins: Sequence[tuple[int, int]] = ()
+    ) -> Iterator[pa.Table]:
+        """See `ports.database.Database.scan`. Nothing else may run on this transaction until it is exhausted."""
+        origin = quote(ORIGIN_COLUMN)
+        where = " OR ".join(f"{origin} >= {int(start)} AND {origin} < {int(end)}" for start, end in origins)
+        with self._doing(f"scan {table!r}"):
+            batches = self._engine.scan(self._connection, quote_table(self._place(table)), columns, where)
+        while True:
+            with self._doing(f"scan {table!r}"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def create_table(self, definition: TableDefinition, *, evolve: bool = False) -> None:
         with self._doing(f"create table {definition.name!r}"):

@@ -32,6 +32,7 @@ from holdfast.interfaces.cli import (
     output,
     project,
     rejects,
+    verify,
 )
 from holdfast.observe import log
 
@@ -49,6 +50,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (load.commands, None),
     (ledger.commands, None),
     (drift.commands, None),
+    (verify.commands, None),
     (explain.commands, None),
     (logs.commands, None),
     (changes.commands, None),

@@ -1,0 +1,110 @@
+"""Reconciliation: the pinned sources read again and compared with the table, row by row, whatever their size.
+
+The table is read in one snapshot together with the ledger, the sources meanwhile by another thread. Both become prints
+(`reconcile_hash`) in buckets on disk, and bucket by bucket it is decided which rows are missing, extra or different.
+Nothing is written to the database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.domain.contract import Contract
+from holdfast.domain.origin import origin_range
+from holdfast.ports.database import Database
+from holdfast.ports.source import Source
+from holdfast.quality.reconcile_compare import Known, compare
+from holdfast.quality.reconcile_findings import Findings, Tally
+from holdfast.quality.reconcile_hash import Printer
+from holdfast.quality.reconcile_report import Proof, Sample, proof_of
+from holdfast.quality.reconcile_sample import settle_missing
+from holdfast.quality.reconcile_scope import Scope, read_scope
+from holdfast.quality.reconcile_source import SourceReader
+from holdfast.quality.reconcile_spill import Spill, buckets_for
+from holdfast.quality.reconcile_table import table_rows
+
+GoOn = Callable[[], None]
+"""Raises Interrupted where somebody asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: `most` differences in full; `share` of the chunks (0 to 1, None: all), chosen by `seed`."""
+
+    dataset: str
+    most: int = 20
+    share: float | None = None
+    seed: int = 0
+
+
+def verify(database: Database, source: Source, question: Question, go_on: GoOn) -> Proof:
+    """Raises UsageError, TargetMismatch, Interrupted and the database's errors."""
+    from holdfast.quality.reconcile_told import told
+
+    with database.reading() as tx:
+        whole = read_scope(tx, question.dataset)
+        scope = whole if question.share is None else whole.sampled(question.share, question.seed)
+        reader = SourceReader(source, scope, database.traits.exact_digits_max)
+        printer = Printer(scope.contract, database.traits.json_as_written, partition_column(scope.contract))
+        origins = [] if question.share is None else [origin_range(chunk.claim.number) for chunk in scope.chunks]
+        buckets = buckets_for(sum(chunk.rows_read for chunk in scope.chunks))
+        with closing(Spill(printer.width, buckets)) as expected, closing(Spill(printer.width, buckets)) as found:
+            tally = Tally()
+            with _beside(lambda go_on: reader.print_all(printer, expected, go_on), go_on) as reading:
+                for rows in table_rows(database, tx, scope.contract, origins):
+                    go_on()
+                    prints = printer.prints(rows)
+                    tally.add(prints)
+                    found.add(prints)
+                found.flush()
+                reading.result()
+            known = _known(whole, reader)
+            findings = Findings(question.most if question.share is None else 2**62)
+            for number in range(buckets):
+                go_on()
+                findings.add(compare(expected.bucket(number), found.bucket(number), known))
+    if question.share is not None:
+        settle_missing(database, printer, findings, known, question.most, go_on)
+    sample = Sample(question.share, question.seed, len(scope.chunks), len(whole.chunks)) if question.share else None
+    differences = told(database, source, printer, reader, findings.first, go_on)
+    return proof_of(scope, reader.unreadable, tally, findings, differences, sample)
+
+
+def partition_column(contract: Contract) -> str | None:
+    partition = getattr(contract, "partition", None)
+    return partition.column if partition else None
+
+
+def _known(scope: Scope, reader: SourceReader) -> Known:
+    unreadable = sorted(reader.unreadable)
+    readable = [chunk.claim.number for chunk in scope.chunks if chunk.claim.number not in reader.unreadable]
+    return Known(np.array(readable, np.int64), np.array(unreadable, np.int64), scope.mended)
+
+
+@contextmanager
+def _beside(work: Callable[[GoOn], None], go_on: GoOn) -> Iterator[Future[None]]:
+    """Let a thread do the work while the block runs; where the block raises, the work is given up."""
+    given_up = threading.Event()
+
+    def check() -> None:
+        if given_up.is_set():
+            raise _GivenUp
+        go_on()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="holdfast-verify") as pool:
+        future = pool.submit(work, check)
+        try:
+            yield future
+        except BaseException:
+            given_up.set()
+            raise
+
+
+class _GivenUp(Exception):
+    """The other side failed; nobody sees this one."""
