@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,8 @@ def value_of(bind: str) -> Any:
         return date(2024, 1, 5)
     if bind in ("is_final", "range_refused"):
         return True
+    if bind in ("cutoff", "slice_end", "touched_at"):
+        return datetime(2024, 1, 5, tzinfo=UTC)
     if bind == "most":
         return 99
     known = {

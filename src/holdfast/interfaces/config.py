@@ -65,9 +65,16 @@ class LoadSettings(_Section):
         return self
 
 
+class LedgerSettings(_Section):
+    """How long the ledger remembers what nothing hangs on: values that were replaced, logs, stages."""
+
+    keep_days: int = Field(default=400, ge=1, le=36_500)
+
+
 class _Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     load: LoadSettings = LoadSettings()
+    ledger: LedgerSettings = LedgerSettings()
     fx: FxSection = FxSection()
     sources: dict[SourceName, SourceSettings] = {}
     remote: dict[str, dict[str, Any]] = {}  # options of what opens s3://, gs://, az://, https:// and sftp://
@@ -83,6 +90,7 @@ class Project:
     fx: FxSection
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     remote: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # by scheme, secrets filled in
+    ledger: LedgerSettings = LedgerSettings()
 
     def policy(self, source: str) -> Policy:
         """How calls to a source are made: as its section says, or by the defaults."""
