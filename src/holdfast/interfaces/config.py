@@ -90,7 +90,7 @@ class Project:
     fx: FxSection
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     remote: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # by scheme, secrets filled in
-    ledger: LedgerSettings = LedgerSettings()
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
     def policy(self, source: str) -> Policy:
         """How calls to a source are made: as its section says, or by the defaults."""
@@ -137,7 +137,13 @@ def load_project(db: str | None = None, *, start: Path | None = None) -> Project
     remote = {scheme: _filled(options, f"remote.{scheme}") for scheme, options in settings.remote.items()}
     register_secrets_of(remote)
     return Project(
-        directory=directory, url=url, load=settings.load, fx=settings.fx, sources=settings.sources, remote=remote
+        directory=directory,
+        url=url,
+        load=settings.load,
+        fx=settings.fx,
+        sources=settings.sources,
+        remote=remote,
+        ledger=settings.ledger,
     )
 
 

@@ -29,6 +29,7 @@ from holdfast.interfaces.cli import (
     ledger,
     load,
     logs,
+    ops,
     output,
     project,
     rejects,
@@ -57,6 +58,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (rejects.commands, "rejects"),
     (build.commands, None),
     (fx.commands, "fx"),
+    (ops.commands, "ops"),
     (db.commands, "db"),
 )
 for _commands, _name in GROUPS:

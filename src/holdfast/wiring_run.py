@@ -1,0 +1,178 @@
+"""The daily job: load every dataset, fetch the rates they lack, build what is made of them, check it, prune the ledger.
+
+A dataset that fails holds up only what is made of it. Each step is also a stage of one run of its own, so that
+`pipeline_checkpoint` tells the whole job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.domain.contract import Contract
+from holdfast.domain.errors import HoldfastError, Interrupted
+from holdfast.domain.rate import is_currency
+from holdfast.engine.migrate import ledger_version
+from holdfast.engine.prune import Pruned, prune
+from holdfast.engine.runs import recorded_run
+from holdfast.engine.stages import recorded_stage
+from holdfast.wiring import Project
+
+if TYPE_CHECKING:
+    from holdfast.fx.coverage import Usage
+    from holdfast.fx.gaps import GapPolicy
+    from holdfast.ports.database import Database
+    from holdfast.wiring_fx import FxSettings
+
+LEDGER_VERSION = 9  # since it the ledger has what is pruned
+FX_DAYS = 7  # of which rates are fetched where no coverage says which are needed
+_GRAVITY = (0, 75, 1, 3, 4, 2)  # the later, the less it helps to wait or to try again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How rates are fetched, and which loaded tables need them."""
+
+    settings: FxSettings
+    currencies: Sequence[str]
+    usages: Sequence[Usage]
+    policy: GapPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a day's job consists of. Contracts are read one by one: one that is not sound is its own step's error."""
+
+    datasets: Sequence[str]
+    contract: Callable[[str], tuple[Contract, list[str]]]
+    rates: Rates | None
+    rates_table: str
+    models_dir: Path
+    keep_days: int
+
+
+@dataclass(slots=True)
+class Step:
+    """One step's end. `result` is what its own command would show; `skipped` says why it was not done."""
+
+    name: str
+    of: str = ""
+    result: object = None
+    error: HoldfastError | None = None
+    skipped: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Day:
+    """The job's end. `interrupted`: what was still to do was left."""
+
+    run_id: str
+    steps: list[Step] = field(default_factory=list)
+    error: HoldfastError | None = None
+    duration_s: float = 0.0
+
+
+def pruned(project: Project, days: float, *, dry_run: bool = False) -> Pruned:
+    """Take out of the ledger what is older than `days`; without a ledger there is nothing."""
+    if dry_run:
+        there = ledger_version(project.database).found >= LEDGER_VERSION
+        return prune(project.database, days, dry_run=True) if there else Pruned()
+    with recorded_run(project.database, "-", "ops prune"):
+        return prune(project.database, days, retry_for_s=project.settings.retry_for_s)
+
+
+def run_day(project: Project, job: Job, on_step: Callable[[Step], None]) -> Day:
+    """Do the job, telling `on_step` each step as it ends. What fails is in the result; an interrupt ends it at once."""
+    began = time.monotonic()
+    with recorded_run(project.database, "-", "run") as run:
+        day = Day(run.id)
+        for step, work in _steps(project, job):
+            _do(run.id, step, work)
+            day.steps.append(step)
+            on_step(step)
+            if isinstance(step.error, Interrupted):
+                break
+        day.error = run.error = _worst(day.steps)
+    day.duration_s = time.monotonic() - began
+    return day
+
+
+def _do(run_id: str, step: Step, work: Callable[[Step], None]) -> None:
+    began = time.monotonic()
+    with recorded_stage(run_id, step.name, step.of) as stage:
+        try:
+            work(step)
+        except HoldfastError as error:
+            step.error = error
+        if step.error:
+            stage.fail(step.error.message)
+        if step.skipped:
+            stage.metadata["skipped"] = step.skipped
+    step.duration_s = time.monotonic() - began
+
+
+def _steps(project: Project, job: Job) -> Iterator[tuple[Step, Callable[[Step], None]]]:
+    def load(step: Step) -> None:
+        contract, sources = job.contract(step.of)
+        result = project.load(contract, sources)
+        step.result, step.error = result, result.error
+
+    for name in job.datasets:
+        yield Step("load", name), load
+    rates = job.rates
+    if rates:
+        yield Step("fx"), lambda step: _fetch(project, rates, step)
+    yield Step("prune"), lambda step: _prune(project, job.keep_days, step)
+
+
+def _fetch(project: Project, rates: Rates, step: Step) -> None:
+    """Rates of the days that rows of loaded tables lack; of the last days where no coverage is configured."""
+    from holdfast.fx.moments import ONE_DAY, now
+    from holdfast.wiring_fx import Ask, fetch_rates
+
+    today = now(project.database).date()
+    first, last = today - timedelta(days=FX_DAYS), today - ONE_DAY
+    if rates.usages:
+        days = _days_lacking(project.database, rates)
+        if not days:
+            step.skipped = "every row has a rate"
+            return
+        first, last = min(days), min(max(days), today)
+    ask = Ask(first=str(first), last=str(last), currencies=rates.currencies)
+    result = fetch_rates(project, rates.settings, ask)
+    step.result, step.error = result, result.report.error
+
+
+def _days_lacking(database: Database, rates: Rates) -> set[date]:
+    from holdfast.fx.coverage import coverage
+
+    wanted = {code for code in rates.currencies if is_currency(code)}
+    with database.reading() as tx:
+        found = [
+            coverage(tx, usage, rates.settings.table, rates.policy)
+            for usage in rates.usages
+            if tx.reflect(usage.table) is not None
+        ]
+    gaps = [gap for one in found for gap in one.lacking]
+    return {gap.rate_date for gap in gaps if gap.rate_date and gap.currency in wanted}
+
+
+def _prune(project: Project, days: int, step: Step) -> None:
+    step.result = prune(project.database, days, retry_for_s=project.settings.retry_for_s)
+
+
+def _worst(steps: Sequence[Step]) -> HoldfastError | None:
+    """The gravest error: an interrupt, else the one that waiting helps least."""
+    errors = [step.error for step in steps if step.error]
+    return max(errors, key=_gravity, default=None)
+
+
+def _gravity(error: HoldfastError) -> int:
+    if isinstance(error, Interrupted):
+        return len(_GRAVITY)
+    return _GRAVITY.index(error.exit_code) if error.exit_code in _GRAVITY else _GRAVITY.index(1)
