@@ -40,10 +40,8 @@ def fingerprints(ledger: Database) -> list[tuple[object, ...]]:
     )
     with ledger.reading() as tx:
         found = tx.query(f"SELECT {what} FROM {ops(ledger)}touch GROUP BY relation, partition_key")
-    return sorted(
-        (row["relation"], row["partition_key"], *(int(row[n]) for n in ["touches", "hash", "i", "u", "r"]))
-        for row in found
-    )
+    sums = ("touches", "hash", "i", "u", "r")
+    return sorted((row["relation"], row["partition_key"], *(int(row[name]) for name in sums)) for row in found)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def _put_together(database: Database, partitions: list[Row], cutoff: Any) -> int
 
 
 def _sum_up(tx: Transaction, relation: str, partition_key: str, cutoff: Any) -> int:
-    place = {"relation": relation, "partition_key": partition_key}
+    place: dict[str, Any] = {"relation": relation, "partition_key": partition_key}
     touches = tx.run("touches_lock_old", **place, cutoff=cutoff).rows
     if len(touches) < 2:
         return 0  # another one was here meanwhile
@@ -90,7 +90,7 @@ def _sum_up(tx: Transaction, relation: str, partition_key: str, cutoff: Any) -> 
     tx.run_many("touch_drop", [{**place, "touch_id": row["touch_id"]} for row in touches])
     names = {"touches": "touches", "hash": "hash", "inserted": "rows_inserted", "updated": "rows_updated",
              "removed": "rows_removed"}  # fmt: skip
-    sums = {name: sum(int(row[column]) for row in touches) for name, column in names.items()}
+    sums: dict[str, Any] = {name: sum(int(row[column]) for row in touches) for name, column in names.items()}
     told = {name: latest[name] for name in ("dataset", "run_id", "touched_at")}
     tx.run("touch_add_sum", **place, **sums, **told, touch_id=uuid.uuid4().hex)
     return len(touches)
