@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from holdfast.domain.check import AnyCheck, check_problems
 from holdfast.domain.errors import ContractError
 from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
@@ -120,6 +121,8 @@ class Contract(Strict):
     partition: Annotated[PartitionBy | None, BeforeValidator(_partition_by)] = None
     history: bool = True  # keep the values that upserts replace
     max_rejects: str | int | None = None
+    checks: list[AnyCheck] = Field(default_factory=list)
+    check_after_load: bool | None = None  # None: where there are checks
     on_changed_file: Literal["replace", "refuse"] = "replace"
     drift: Literal["freeze", "discard_column", "evolve"] = "freeze"
     rename: Literal["propose", "auto"] = "propose"
@@ -132,6 +135,10 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self), *_web_problems(self)]
+        if not problems:
+            types = {column.name: column.type for column in self.columns}
+            by = self.partition.column if self.partition else None
+            problems += check_problems(self.checks, types, self.primary_key, by)
         if self.max_rejects is not None:
             try:
                 parse_budget(self.max_rejects)
@@ -144,6 +151,10 @@ class Contract(Strict):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def checks_after_load(self) -> bool:
+        return bool(self.checks) if self.check_after_load is None else self.check_after_load
 
     @property
     def web(self) -> Api | Feed | None:

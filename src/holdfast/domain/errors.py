@@ -12,6 +12,8 @@ HoldfastError                          1
  +- DriftRefused                       4   the source's columns differ from the contract
  +- RejectBudgetExceeded               3
  +- NotProved                          3   a table differs from its sources, or they cannot be read again
+ +- ChecksFailed                       3   data that was checked is not as declared; it stays where it is
+ +- ChecksBroken                       1   checks that could not be asked; nothing is known of what they are about
  +- SourceChanged                      1   the pinned bytes are no longer there (P8)
  +- ChunkFailed                        1   a chunk killed its workers, or cannot be written
  +- RowNotFound                        1   no row of the table is the one that was asked about
@@ -145,6 +147,14 @@ class RejectBudgetExceeded(HoldfastError):
 
     exit_code = 3
     allowed: int | None = None
+
+
+class ChecksFailed(HoldfastError):
+    exit_code = 3
+
+
+class ChecksBroken(HoldfastError):
+    pass
 
 
 class PlaceLost(SourceError):

@@ -33,6 +33,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     5: ("ledger_5_drift",),
     6: ("ledger_6_touch", "ledger_6_change", "ledger_6_change_by_key"),
     7: ("ledger_7_model_partition",),
+    8: ("ledger_8_check_result", "ledger_8_check_result_by_name", "ledger_8_check_partition"),
     9: (
         "ledger_9_run_place",
         "ledger_9_run_process",

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from holdfast.domain.table import MergeShape, TableDefinition
+from holdfast.domain.table import MergeShape, Partition, TableDefinition
 from holdfast.domain.types import ColumnType
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Traits:
     one_process: bool = False  # one process at a time may have it open, so workers are its threads
     has_schemas: bool = True  # else the table `silver.sales` is `silver_sales`: see domain.table.physical_table
     sql_dialect: str  # what SQLGlot calls its SQL
+    matches: str  # the operator of a text that matches a regular expression from ^ to $
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,10 @@ class Database(Protocol):
 
     @property
     def traits(self) -> Traits: ...
+
+    def partition_key(self, partition: Partition, alias: str) -> str:
+        """SQL for the key of the slice that a row of `alias` is in: `2024-06-24`, `2024-06` or `2024`."""
+        ...
 
     def problem_with(self, definition: TableDefinition) -> list[str]:
         """What this engine cannot hold exactly of such a table, in sentences; empty: nothing (P9)."""

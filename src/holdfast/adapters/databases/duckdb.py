@@ -71,6 +71,7 @@ class DuckdbEngine:
         can_widen=False,
         one_process=True,
         sql_dialect="duckdb",
+        matches="SIMILAR TO",
     )
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)

@@ -70,6 +70,7 @@ class MysqlEngine:
         can_widen=False,
         has_schemas=False,
         sql_dialect="mysql",
+        matches="REGEXP",
     )
     fills: Mapping[str, str] = {
         "ops": "ops_",

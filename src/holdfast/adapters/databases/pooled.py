@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
-from holdfast.adapters.databases.statements import load_statements
-from holdfast.adapters.databases.transaction import SqlTransaction, named_statement
+from holdfast.adapters.databases.statements import load_statements, partition_key
+from holdfast.adapters.databases.transaction import SqlTransaction, named_statement, words_of
 from holdfast.domain.errors import CommitUnknown, ConnectionLost, DatabaseError, DatabaseUnavailable
-from holdfast.domain.table import TableDefinition
+from holdfast.domain.table import Partition, TableDefinition
 from holdfast.domain.types import ColumnType
 from holdfast.ports.database import Traits, Transaction
 
@@ -45,6 +45,9 @@ class PooledDatabase:
 
     def statement(self, name: str) -> str:
         return named_statement(self._engine, name)
+
+    def partition_key(self, partition: Partition, alias: str) -> str:
+        return partition_key(partition, f"{alias}.", words_of(self._engine))
 
     def problem_with(self, definition: TableDefinition) -> list[str]:
         return self._engine.problem_with(definition)

@@ -72,7 +72,13 @@ class PostgresEngine:
     real_is_double = False
     rounds_decimals = True
     # Even sorted rows land: one sort for the key, by several processes, still beats keeping the index.
-    traits = Traits(landing_rows_min=1_000_000, lands_in_key_order=True, sql_dialect="postgres", json_as_written=False)
+    traits = Traits(
+        landing_rows_min=1_000_000,
+        lands_in_key_order=True,
+        sql_dialect="postgres",
+        json_as_written=False,
+        matches="~",
+    )
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
     fills: Mapping[str, str] = {

@@ -8,6 +8,7 @@ survives a power cut).
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,7 @@ class SqliteEngine:
         can_widen=False,
         has_schemas=False,
         sql_dialect="sqlite",
+        matches="REGEXP",
     )
     indexes_inline = False
     on_conflict = staticmethod(on_conflict)
@@ -217,6 +219,12 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+    connection.create_function("regexp", 2, _matches, deterministic=True)
+
+
+def _matches(pattern: str, text: object) -> bool | None:
+    """What SQLite asks for `text REGEXP pattern`."""
+    return None if text is None else re.search(pattern, str(text)) is not None
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -193,9 +193,9 @@ def _history_fills(shape: MergeShape, values: tuple[str, ...], words: Words) -> 
         "value_differs": by_column(differs),
         "t_row_key": _row_key(shape.key, "t.", words),
         "s_row_key": _row_key(shape.key, "s.", words),
-        "t_partition": _partition_key(shape.partition, "t.", words),
-        "s_partition": _partition_key(shape.partition, "s.", words),
-        "d_partition": _partition_key(shape.partition and replace(shape.partition, column="part"), "d.", words),
+        "t_partition": partition_key(shape.partition, "t.", words),
+        "s_partition": partition_key(shape.partition, "s.", words),
+        "d_partition": partition_key(shape.partition and replace(shape.partition, column="part"), "d.", words),
         "partition_column": quote(shape.partition.column) if shape.partition else "''",
     }
 
@@ -209,7 +209,7 @@ def _row_key(key: tuple[str, ...], prefix: str, words: Words) -> str:
     return _cast(f"{words.json_object}({', '.join(pairs)})", words.text)
 
 
-def _partition_key(partition: Partition | None, prefix: str, words: Words) -> str:
+def partition_key(partition: Partition | None, prefix: str, words: Words) -> str:
     if partition is None:
         return "''"
     return f"substr({words.day_text(prefix + quote(partition.column), partition.type)}, 1, {partition.key_chars})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +13,10 @@ from holdfast.interfaces.cli.opening import contract_of, opened, sources_of
 from holdfast.interfaces.cli.options import Dataset, Db, Json, OptionalDataset
 
 if TYPE_CHECKING:
+    from holdfast.domain.contract import Contract
     from holdfast.engine.planner import Plan, PlannedFile
-    from holdfast.wiring import LoadResult
+    from holdfast.quality.results import CheckResult
+    from holdfast.wiring import LoadResult, Project
 
 commands = typer.Typer()
 Sources = Annotated[
@@ -153,7 +156,17 @@ def load(
             run_key=run_key,
             on_progress=on_progress,
         )
-    _end([result], as_json)
+        checks = _checked(holdfast, contract, result)
+    _end([result], as_json, checks)
+
+
+def _checked(holdfast: Project, contract: Contract, result: LoadResult) -> list[CheckResult]:
+    """The dataset's checks, where its contract wants them after a load that came to its end."""
+    if result.error or not contract.checks_after_load:
+        return []
+    from holdfast.wiring_checks import check_contracts
+
+    return check_contracts(holdfast, [contract])[1]
 
 
 @commands.command()
@@ -169,14 +182,22 @@ def work(dataset: OptionalDataset = None, grace: Grace = None, db: Db = None, as
     _end(results, as_json)
 
 
-def _end(results: list[LoadResult], as_json: bool) -> None:
-    """Print what became of every row, and leave with the first error's exit code."""
+def _end(results: list[LoadResult], as_json: bool, checks: Sequence[CheckResult] = ()) -> None:
+    """Print what became of every row and what checks found, and leave with the first error's exit code."""
+    from holdfast.interfaces.cli.check import described, print_results
+
     error = next((r.error for r in results if r.error), None)
+    if checks:
+        from holdfast.quality.results import verdict
+
+        error = verdict(checks)
     if as_json:
-        output.terminal_object(_terminal(results, error))
+        told = _terminal(results, error)
+        output.terminal_object({**told, "checks": described(checks)} if checks else told)
     else:
         for result in results:
             _print_result(result)
+        print_results(checks)
     if error:
         output.print_error(error.message, error.hint)
         raise typer.Exit(error.exit_code)

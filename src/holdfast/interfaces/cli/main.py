@@ -21,6 +21,7 @@ from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
 from holdfast.interfaces.cli import (
     build,
     changes,
+    check,
     contract,
     db,
     drift,
@@ -55,6 +56,7 @@ GROUPS: tuple[tuple[typer.Typer, str | None], ...] = (
     (explain.commands, None),
     (logs.commands, None),
     (changes.commands, None),
+    (check.commands, None),
     (rejects.commands, "rejects"),
     (build.commands, None),
     (fx.commands, "fx"),

@@ -26,3 +26,6 @@ SELECT 1 AS no_index
 
 -- name: ledger_6_change_by_key
 SELECT 1 AS no_index
+
+-- name: ledger_8_check_result_by_name
+SELECT 1 AS no_index

@@ -1,0 +1,221 @@
+"""Row rules over a table, partition by partition: what was not touched since it was counted is not looked at again.
+
+The ledger keeps, for each rule and partition, how many rows failed and the fingerprint of the touches they were counted
+under. Fingerprints and rows are read in one snapshot, so what is kept is right whatever commits meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from holdfast.adapters.databases.identifiers import quote
+from holdfast.domain.table import Partition
+from holdfast.domain.types import Kind
+from holdfast.ports.database import Row, Transaction
+from holdfast.quality.answer import SAMPLE_ROWS, Query
+from holdfast.quality.row_rules import RowRule, Tally
+from holdfast.quality.subject import Place
+
+RANGES_MAX = 64  # more stretches of days than that are read as one
+
+Fingerprints = dict[str, str]
+Known = dict[str, tuple[str, Tally]]
+
+
+@dataclass(slots=True)
+class Sliced:
+    """A rule's tallies by partition, and which partitions were read for them (None: the whole table)."""
+
+    rule: RowRule
+    tallies: dict[str, Tally]
+    read: set[str] | None
+    fingerprints: Fingerprints = field(default_factory=dict)
+
+    @property
+    def total(self) -> Tally:
+        return merged(self.rule, self.tallies.values())
+
+    @property
+    def failing_keys(self) -> list[str]:
+        return sorted(key for key, tally in self.tallies.items() if tally.failing)
+
+
+def fingerprints(tx: Transaction, relation: str) -> Fingerprints:
+    """The touches of a relation, by partition: their number and the sum of their hashes."""
+    rows = tx.run("check_touches", relation=relation.casefold()).rows
+    return {row["partition_key"]: f"{int(row['touches'])}:{int(row['hash'])}" for row in rows}
+
+
+def known_tallies(tx: Transaction, check_id: str) -> Known:
+    rows = tx.run("check_partitions", check_id=check_id).rows
+    return {row["partition_key"]: (row["fingerprint"], _kept(row)) for row in rows}
+
+
+def _kept(row: Row) -> Tally:
+    return Tally(int(row["table_rows"]), int(row["failing"]), row["lowest"], row["highest"])
+
+
+def sliced(tx: Transaction, place: Place, rules: Sequence[RowRule], *, full: bool) -> list[Sliced]:
+    """Every rule's tallies, those of touched partitions counted now. Rules that need the same share one statement."""
+    now = fingerprints(tx, place.subject.relation)
+    known = [{} if full else known_tallies(tx, rule.hash(place)) for rule in rules]
+    groups: dict[frozenset[str] | None, list[int]] = {}
+    for index, kept in enumerate(known):
+        groups.setdefault(_stale(now, kept, place.subject.partition), []).append(index)
+    found: dict[int, Sliced] = {}
+    for keys, members in groups.items():
+        counted = _count(tx, place, [rules[i] for i in members], keys)
+        for index, tallies in zip(members, counted, strict=True):
+            if keys is None:
+                others = {key: Tally() for key in now}
+            else:
+                others = {key: tally for key, (_, tally) in known[index].items() if key not in keys}
+            found[index] = Sliced(rules[index], others | tallies, None if keys is None else set(keys), now)
+    return [found[index] for index in range(len(rules))]
+
+
+def _stale(now: Fingerprints, kept: Known, partition: Partition | None) -> frozenset[str] | None:
+    """Partitions whose touches are others than when they were counted; None: the whole table is to be counted."""
+    if not kept:
+        return None
+    stale = frozenset(key for key in now.keys() | kept.keys() if now.get(key, "") != kept.get(key, ("", None))[0])
+    chars = partition.key_chars if partition else 0
+    return stale if all(len(key) == chars for key in stale) else None
+
+
+def _count(
+    tx: Transaction, place: Place, rules: Sequence[RowRule], keys: frozenset[str] | None
+) -> list[dict[str, Tally]]:
+    if keys is not None and not keys:
+        return [{} for _ in rules]
+    query = counting(place, rules, keys)
+    rows = tx.query(query.sql, query.binds)
+    gone = {key: Tally() for key in keys or ()}
+    return [gone | {row["partition_key"]: _tally(row, i, rule) for row in rows} for i, rule in enumerate(rules)]
+
+
+def _tally(row: Row, index: int, rule: RowRule) -> Tally:
+    low, high = (row[f"{name}_{index}"] if rule.has_extremes else None for name in ("lowest", "highest"))
+    return Tally(int(row["table_rows"]), int(row[f"failing_{index}"] or 0), _text(low), _text(high))
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def counting(place: Place, rules: Sequence[RowRule], keys: Iterable[str] | None) -> Query:
+    """One statement that counts, by partition, the rows that fail each rule."""
+    binds: dict[str, Any] = {}
+    parts = [f"{place.slice()} AS partition_key", "COUNT(*) AS table_rows"]
+    for i, rule in enumerate(rules):
+        condition, named = rule.renamed(f"r{i}_")
+        binds |= named
+        parts.append(f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS failing_{i}")
+        if rule.has_extremes:
+            value = f"CASE WHEN {condition} THEN t.{quote(rule.column)} END"
+            parts += [f"MIN({value}) AS lowest_{i}", f"MAX({value}) AS highest_{i}"]
+    where, more = within(place, keys)
+    grouped = f" GROUP BY {place.slice()}" if place.subject.partition else ""
+    selected = ",\n       ".join(parts)
+    return Query(f"SELECT {selected}\nFROM {place.table} AS t{where}{grouped}", {**binds, **more})
+
+
+def within(place: Place, keys: Iterable[str] | None) -> tuple[str, dict[str, Any]]:
+    """A WHERE of the rows of these partitions, as stretches of the column that an index can serve; and its binds."""
+    partition = place.subject.partition
+    if keys is None or partition is None:
+        return "", {}
+    if partition.type.kind not in (Kind.DATE, Kind.TIMESTAMP):
+        names = {f"k{i}": key for i, key in enumerate(sorted(keys))}
+        return f" WHERE {place.slice()} IN ({', '.join(f':{name}' for name in names)})", names
+    binds: dict[str, Any] = {}
+    column, conditions = f"t.{quote(partition.column)}", []
+    for i, (low, high) in enumerate(stretches(keys)):
+        conditions.append(f"({column} >= :low{i} AND {column} < :high{i})")
+        binds |= {f"low{i}": _bound(low, partition), f"high{i}": _bound(high, partition)}
+    return f" WHERE ({' OR '.join(conditions)})", binds
+
+
+def _bound(day: date, partition: Partition) -> date | datetime:
+    if partition.type.kind is Kind.DATE:
+        return day
+    aware = bool(partition.type.zone) or "%z" in (partition.type.format or "")
+    return datetime(day.year, day.month, day.day, tzinfo=UTC if aware else None)
+
+
+def stretches(keys: Iterable[str]) -> list[tuple[date, date]]:
+    """Half-open spans of days that cover the partitions, neighbours joined; one span over all where they are many."""
+    found: list[tuple[date, date]] = []
+    for low, high in sorted(days_of(key) for key in keys):
+        if found and low <= found[-1][1]:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return found if len(found) <= RANGES_MAX else [(found[0][0], found[-1][1])]
+
+
+def days_of(key: str) -> tuple[date, date]:
+    """The days of a partition, half open: of `2024-06-24`, `2024-06` or `2024`."""
+    numbers = [int(part) for part in key.split("-")]
+    first = date(*[*numbers, 1, 1][:3])
+    if len(numbers) == 3:
+        return first, first + timedelta(days=1)
+    if len(numbers) == 2:
+        return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return first, date(first.year + 1, 1, 1)
+
+
+def merged(rule: RowRule, tallies: Iterable[Tally]) -> Tally:
+    """The tally of the whole table."""
+    found = list(tallies)
+    lows = [t.lowest for t in found if t.lowest is not None]
+    highs = [t.highest for t in found if t.highest is not None]
+    by = (lambda text: text) if rule.kind.kind in (Kind.DATE, Kind.TIMESTAMP) else Decimal
+    return Tally(
+        sum(t.rows for t in found),
+        sum(t.failing for t in found),
+        min(lows, key=by, default=None),
+        max(highs, key=by, default=None),
+    )
+
+
+def failing_rows(tx: Transaction, place: Place, one: Sliced) -> list[Row]:
+    """A few rows that fail, by their keys: looked for only in partitions that have some."""
+    keys = one.failing_keys
+    if not keys:
+        return []
+    condition, binds = one.rule.renamed("")
+    where, more = within(place, keys[:RANGES_MAX])
+    rows = f"{where} AND {condition}" if where else f" WHERE {condition}"
+    sql = f"SELECT {place.keys} FROM {place.table} AS t{rows} LIMIT {SAMPLE_ROWS}"  # noqa: S608
+    return tx.query(sql, {**binds, **more})
+
+
+def remember(tx: Transaction, place: Place, one: Sliced, title: str) -> None:
+    """Keep what was counted now; partitions that stayed as they were are kept already."""
+    check_id = one.rule.hash(place)
+    tx.run("check_partitions_forget", dataset=place.subject.name, check_name=title, check_id=check_id)
+    if one.read is None:
+        tx.run("check_partitions_clear", check_id=check_id)
+    fresh: Mapping[str, Tally] = {k: t for k, t in one.tallies.items() if one.read is None or k in one.read}
+    rows = [
+        {
+            "check_id": check_id,
+            "partition_key": key,
+            "dataset": place.subject.name,
+            "check_name": title,
+            "fingerprint": one.fingerprints.get(key, ""),
+            "table_rows": tally.rows,
+            "failing": tally.failing,
+            "lowest": tally.lowest,
+            "highest": tally.highest,
+        }
+        for key, tally in fresh.items()
+    ]
+    tx.upsert("ops.check_partition", rows, key=["check_id", "partition_key"])

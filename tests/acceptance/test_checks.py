@@ -1,0 +1,121 @@
+"""`holdfast check` and a load that checks: what they say, how they end, and what stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.items_project import HEADER, ItemsProject, items
+
+CHECKS = """
+[[checks]]
+kind = "range"
+column = "amount"
+min = 0
+max = 30
+
+[[checks]]
+kind = "not_null"
+column = "name"
+severity = "warn"
+"""
+
+
+@pytest.fixture
+def project(shared_url: str, tmp_path: Path) -> ItemsProject:
+    project = ItemsProject(tmp_path / "project", shared_url)
+    project.write(HEADER + items(1, 20))
+    declare(project, CHECKS)
+    return project
+
+
+def declare(project: ItemsProject, checks: str, top: str = "") -> None:
+    project.top = top
+    project.write_contract()
+    path = project.directory / "contracts" / "items.toml"
+    path.write_text(path.read_text() + checks)
+
+
+def test_a_load_ends_with_its_checks(project: ItemsProject) -> None:
+    """What is wrong is told with a row's key and exit 3; the rows stay, and a mended delivery makes it good."""
+    assert [check["status"] for check in project.told("load", "items")["checks"]] == ["passed"] * 5
+    project.write(HEADER + items(21, 40), "b.csv")
+    code, out, err = project.run("load", "items")
+    assert (code, "1 of 5 checks failed (items: range(amount))" in err) == (3, True)
+    assert "20 inserted" in out
+    assert (
+        "FAILED   range(amount)  amount: expected between 0 and 30, found 11 rows outside (min 30.25, max 40.25)" in out
+    )
+    assert "id=30" in out
+    assert len(project.rows()) == 40, "what was loaded stays"
+    again = json.loads(project.run("load", "items", "--json")[1])
+    assert (again["status"], again["exit_code"], again["error"]["code"]) == ("failed", 3, "ChecksFailed")
+    declare(project, CHECKS, "check_after_load = false")
+    assert "checks" not in project.told("load", "items")
+
+
+def test_check_by_hand_and_its_history(project: ItemsProject) -> None:
+    declare(project, CHECKS.replace('"range"', '"range"\nseverity = "warn"'), "check_after_load = false")
+    assert {check["status"] for check in project.told("check")["checks"]} == {"skipped"}, "there is no table yet"
+    project.write(HEADER + items(1, 40))
+    project.load()
+    told = project.told("check", "items")["checks"]
+    assert [(c["check"], c["status"], c["failing"]) for c in told[3:]] == [
+        ("range(amount)", "warned", 11),
+        ("not_null(name)", "passed", 0),
+    ]
+    assert told[3]["sample"][0].keys() == {"id"}
+    project.execute(
+        "DELETE FROM items WHERE id = 7", f"UPDATE {project.ops('chunk')} SET span_end = span_end - 1 WHERE ordinal = 0"
+    )
+    code, out, _ = project.run("check", "items")
+    assert code == 3
+    assert "FAILED   table_count" in out
+    assert "39 rows, 1 fewer than the ledger's 40" in out
+    assert "a.csv: 1 place where chunks leave a gap or overlap" in out
+    history = project.told("check", "items", "--history", "--most", "15")["results"]
+    statuses = [row["status"] for row in history if row["check_name"] == "table_count"]
+    assert statuses == ["failed", "passed", "skipped"]
+    shown = project.run("check", "items", "--show-sql")[1]
+    assert 'WHERE (t."amount" < :p0_ OR t."amount" > :p1_);\n-- :p0_ = 0\n-- :p1_ = 30' in shown
+
+
+def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None:
+    declare(
+        project,
+        '[[checks]]\nkind = "sql"\nname = "odd"\nsql = "SELECT nothing FROM items"\n',
+        "check_after_load = false",
+    )
+    project.load()
+    code, out, err = project.run("check", "items")
+    assert (code, "could not be asked (items: odd)" in err) == (1, True)
+    assert "ok       table_count" in out
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (
+            'kind = "freshness"\nmax_age = 3',
+            "'max_age' is no parameter of freshness: freshness takes max_age_hours",
+        ),
+        (
+            'kind = "range"\ncolumn = "amuont"\nmin = 0',
+            "'amuont', which is no column; there are id, name, amount",
+        ),
+        ('kind = "range"\ncolumn = "name"\nmin = 0', "column 'name' is string(40), expected bigint or date or decimal"),
+        ('kind = "range"\ncolumn = "amount"\nmin = "few"', "'few' is no value of 'amount', which is decimal(12,2)"),
+        ('kind = "pattern"\ncolumn = "name"', "pattern needs pattern: pattern takes column, pattern"),
+        ('kind = "volume"', "it goes by days: name a day_column, or declare the table's partition"),
+        ('kind = "sql"\nname = "x"\nsql = "SELECT 1"\nseverity = "bad"', "severity: Input should be 'warn' or 'error'"),
+    ],
+    ids=["unit", "column", "type", "value", "missing", "days", "severity"],
+)
+def test_declarations_that_do_not_fit_are_told(sqlite_url: str, tmp_path: Path, declared: str, said: str) -> None:
+    project = ItemsProject(tmp_path / "project", sqlite_url)
+    declare(project, f"[[checks]]\n{declared}\n")
+    code, _, err = project.run("contract", "check", "items")
+    assert code == 2
+    assert said in err
