@@ -18,6 +18,7 @@ from holdfast.domain.table import physical_table
 from holdfast.ports.database import Row
 from holdfast.wiring import Settings, open_project
 from holdfast.wiring_models import Ask, BuildResult
+from tests.support.processes import run_cli
 
 COLUMNS = [
     {"name": "id", "type": "bigint"},
@@ -25,6 +26,15 @@ COLUMNS = [
     {"name": "currency", "type": "string(3)"},
     {"name": "amount", "type": "decimal(12,2)"},
 ]
+CONTRACT = """
+table = "bronze.sales"
+primary_key = ["id"]
+partition = "day"
+columns = [
+    { name = "id", type = "bigint" }, { name = "day", type = "date" },
+    { name = "currency", type = "string(3)" }, { name = "amount", type = "decimal(12,2)" },
+]
+"""
 DAILY = """/*---
 key = ["day", "currency"]
 partition = { column = "day" }
@@ -67,6 +77,7 @@ class ModelsProject:
 
     def __init__(self, url: str, directory: Path, models: dict[str, str] | None = None, **contract: Any) -> None:
         self.url, self.directory = url, directory
+        self.large = 100  # from which amount on a day is large to gold.monthly
         self.settings = Settings(url=url, project_dir=str(directory), retry_for_s=60)
         given = {
             "name": "sales",
@@ -76,6 +87,9 @@ class ModelsProject:
             "partition": "day",
         }
         self.contract: Contract = contract_from({**given, **contract})
+        (directory / "contracts").mkdir()
+        (directory / "holdfast.toml").write_text("")
+        (directory / "contracts" / "sales.toml").write_text(CONTRACT)
         for name, text in (MODELS if models is None else models).items():
             self.write(name, text)
 
@@ -105,6 +119,10 @@ class ModelsProject:
         assert result.error is None, result.error
         found = {report.model: [one.key for one in report.of("built")] for report in result.models}
         return {model: keys for model, keys in found.items() if keys}
+
+    def cli(self, *arguments: str, **env: str) -> tuple[int, str, str]:
+        """The real command line on this project (of the contract as it stands in CONTRACT)."""
+        return run_cli(*arguments, cwd=self.directory, env={"HOLDFAST_DB": self.url, **env})
 
     def wanted(self, **ask: Any) -> dict[str, dict[str, str]]:
         """What a dry run says: reasons by partition, by model."""
@@ -140,7 +158,9 @@ class ModelsProject:
             database.close()
 
     def contents(self, table: str) -> Contents:
-        return sorted(tuple(_text(value) for value in row.values()) for row in self.query(table))
+        """Rows as texts, money with two digits whatever the engine makes of 10.00."""
+        rows = self.query(table)
+        return sorted(tuple(_text(v) if name == "amount" else str(v) for name, v in row.items()) for row in rows)
 
     def check(self) -> None:
         """Every built table is what the loaded one says now."""
@@ -161,7 +181,7 @@ class ModelsProject:
                 (d, c, _text(sum(found, Decimal())), str(len(found))) for (d, c), found in daily.items()
             ),
             "gold.monthly": sorted(
-                (m, c, _text(sum(found, Decimal())), str(sum(value > 100 for value in found)))
+                (m, c, _text(sum(found, Decimal())), str(sum(value > self.large for value in found)))
                 for (m, c), found in monthly.items()
             ),
             "gold.by_currency": sorted((currency, _text(amount)) for currency, amount in total.items()),
@@ -169,4 +189,4 @@ class ModelsProject:
 
 
 def _text(value: Any) -> str:
-    return f"{Decimal(str(value)):.2f}" if isinstance(value, (Decimal, float)) else str(value)
+    return f"{Decimal(str(value)):.2f}"

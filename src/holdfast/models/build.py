@@ -6,14 +6,16 @@ fails is noted and the others go on; what would be made of it is left as it is, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from holdfast.domain.errors import HoldfastError, Interrupted, TransientError
 from holdfast.engine.recovery import keep_trying
+from holdfast.engine.stages import stage_rows
 from holdfast.models.building import build_partition
 from holdfast.models.built import Built
 from holdfast.models.fingerprint import window_of
@@ -156,7 +158,7 @@ class Builder:
     def _build_one(self, plan: ModelPlan, dirty: Dirty, reason: str) -> Built:
         if cause := self._blocked_by(plan, dirty.key):
             return Built(dirty.key, SKIPPED, reason, error=f"{cause} could not be built")
-        what = f"building {plan.model.target} {dirty.key}".rstrip()
+        began, what = time.monotonic(), f"building {plan.model.target} {dirty.key}".rstrip()
         try:
             return self._try(lambda: build_partition(self.database, self.graph, plan, dirty, self.run_id, reason), what)
         except (Interrupted, TransientError):
@@ -164,8 +166,9 @@ class Builder:
         except HoldfastError as error:
             text = self._explained(plan, error)
             log.warning("a partition failed", model=plan.model.target, partition=dirty.key, error=text)
-            self._try(lambda: self._note_failure(plan.model, dirty.key, text), what)
-            return Built(dirty.key, FAILED, reason, error=text)
+            failed = Built(dirty.key, FAILED, reason, error=text, began=began)
+            self._try(lambda: self._note_failure(plan.model, failed), what)
+            return failed
 
     def _blocked_by(self, plan: ModelPlan, key: str) -> str:
         for given in plan.inputs:
@@ -182,9 +185,11 @@ class Builder:
             return f"there is no table {missing[0]} yet: load it first"
         return error.message
 
-    def _note_failure(self, model: Model, key: str, text: str) -> None:
+    def _note_failure(self, model: Model, failed: Built) -> None:
+        place: dict[str, Any] = {"model": model.name, "partition_key": failed.key}
         with self.database.transaction() as tx:
-            tx.run("model_state_failed", model=model.name, partition_key=key, error=text, run_id=self.run_id)
+            tx.run("model_state_failed", **place, error=failed.error, run_id=self.run_id)
+            stage_rows(tx, failed.stage_lines(model.target, self.run_id))
 
     def _try(self, work: Callable[[], T], what: str) -> T:
         return keep_trying(work, what=what, retry_for_s=self.retry_for_s, is_stopping=self.is_stopping)

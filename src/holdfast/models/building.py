@@ -11,10 +11,13 @@ import time
 from typing import Any
 
 from holdfast.engine.faults import reach
+from holdfast.engine.journal import journal_of
+from holdfast.engine.stages import stage_rows
 from holdfast.models.built import Built
 from holdfast.models.content import write_partition
 from holdfast.models.fingerprint import fingerprint_now
 from holdfast.models.graph import Graph
+from holdfast.models.model import Model
 from holdfast.models.planning import Dirty, ModelPlan
 from holdfast.ports.database import Database, Transaction
 from holdfast.touches import Touched, add_touches
@@ -42,11 +45,20 @@ def build_partition(database: Database, graph: Graph, plan: ModelPlan, dirty: Di
                 touched = Touched(inserted=built.inserted, updated=built.updated, removed=built.removed)
                 add_touches(tx, model.name, run_id, {dirty.key: touched})
             _save(tx, place, built, now, plan.sql_hash, run_id)
+            stage_rows(tx, built.stage_lines(model.target, run_id))
             reach("build.finished")
-        ended = time.monotonic()
-    built.stages["commit"] = round(time.monotonic() - ended, 6)
+        written = time.monotonic()
+    _note_commit(built, model, run_id, (written, time.monotonic()))
     reach("build.committed")
     return built
+
+
+def _note_commit(built: Built, model: Model, run_id: str, span: tuple[float, float]) -> None:
+    """How long the COMMIT took is known after it: the run's journal writes it when it writes next."""
+    built.spans["commit"] = span
+    journal = journal_of(run_id)
+    if journal and built.status == "built":
+        journal.add_stage(built.line(model.target, run_id, "build.commit", span))
 
 
 def _save(tx: Transaction, place: dict[str, Any], built: Built, now: str, sql_hash: str, run_id: str) -> None:
