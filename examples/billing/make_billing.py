@@ -33,14 +33,13 @@ def starts_of(months: int) -> list[date]:
     return [date(FIRST_MONTH.year + at // 12, at % 12 + 1, 1) for at in range(months)]
 
 
-def make_rates(pick: random.Random, first: date, last: date) -> Rates:
-    """Four decimals, every working day from the one before `first` on."""
+def make_rates(pick: random.Random, billed: list[date]) -> Rates:
+    """Four decimals, on the working days among these and of the three days before each."""
     rates: Rates = {}
-    for day in (first + timedelta(days=n) for n in range(-3, (last - first).days + 1)):
+    for day in sorted({day - timedelta(days=n) for day in billed for n in range(4)}):
         if day.weekday() < 5:
-            rates |= {
-                (day, code): near + Decimal(pick.randint(-99, 99)) / 10_000 for code, near in USD_PER_UNIT.items()
-            }
+            for code, near in USD_PER_UNIT.items():
+                rates[day, code] = near + Decimal(pick.randint(-99, 99)) / 10_000
     return rates
 
 
@@ -95,7 +94,7 @@ def make_billing(directory: Path, *, bills: int = 40, seed: int = 7, months: int
     """Write the files; returns the truth. Each month is billed on its first `days` days, at least 7."""
     pick, starts = random.Random(seed), starts_of(months)
     billed = [start + timedelta(days=n) for start in starts for n in range(days)]
-    rates, made = make_rates(pick, billed[0], billed[-1]), make_bills(pick, billed, bills)
+    rates, made = make_rates(pick, billed), make_bills(pick, billed, bills)
     closed = starts[-2] if months > 1 else starts[0]
     late: Bill = (closed + timedelta(days=2), 9_999, "EUR", "Acme, late", Decimal("100.01"), Decimal("7.77"))
     friday = closed + timedelta(days=(4 - closed.weekday()) % 7)

@@ -38,8 +38,8 @@ def expected(figures_made: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.also_on("mysql")
-def test_a_late_day_rebuilds_its_month_and_changes_what_it_sold(database_url: str, tmp_path: Path) -> None:
-    project = ExampleProject("retail", tmp_path / "retail", database_url, {"rows": 300, "months": 3, "days": 3})
+def test_a_late_day_rebuilds_its_month_and_changes_what_it_sold(shared_url: str, tmp_path: Path) -> None:
+    project = ExampleProject("retail", tmp_path / "retail", shared_url, {"rows": 300, "months": 3, "days": 3})
     truth, late = project.truth, project.truth["late"]
     assert min(truth[f"{what}"] for what in ("duplicate_rows", "credit_note_rows", "rows_with_three_decimals")) > 0
     loaded = project.run("load", "transactions")["datasets"][0]
