@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bench.jobs import growth, observed, races, reloads
+from bench.jobs import growth, observed, proofs, races, reloads
 from bench.jobs.job import Job
 
-JOBS: dict[str, Job] = {job.name: job for job in (*races.JOBS, *reloads.JOBS, *growth.JOBS, *observed.JOBS)}
+JOBS: dict[str, Job] = {
+    job.name: job for job in (*races.JOBS, *reloads.JOBS, *growth.JOBS, *observed.JOBS, *proofs.JOBS)
+}

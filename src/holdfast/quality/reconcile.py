@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -47,38 +48,43 @@ def verify(database: Database, source: Source, question: Question, go_on: GoOn) 
     """Raises UsageError, TargetMismatch, Interrupted and the database's errors."""
     from holdfast.quality.reconcile_told import told
 
-    with database.reading() as tx:
-        whole = read_scope(tx, question.dataset)
-        scope = whole if question.share is None else whole.sampled(question.share, question.seed)
-        reader = SourceReader(source, scope, database.traits.exact_digits_max)
-        printer = Printer(scope.contract, database.traits.json_as_written, partition_column(scope.contract))
-        origins = [] if question.share is None else [origin_range(chunk.claim.number) for chunk in scope.chunks]
-        buckets = buckets_for(sum(chunk.rows_read for chunk in scope.chunks))
-        with closing(Spill(printer.width, buckets)) as expected, closing(Spill(printer.width, buckets)) as found:
-            tally = Tally()
-            with _beside(lambda go_on: reader.print_all(printer, expected, go_on), go_on) as reading:
-                for rows in table_rows(database, tx, scope.contract, origins):
-                    go_on()
-                    prints = printer.prints(rows)
-                    tally.add(prints)
-                    found.add(prints)
-                found.flush()
-                reading.result()
-            known = _known(whole, reader)
-            findings = Findings(question.most if question.share is None else 2**62)
-            for number in range(buckets):
+    with ExitStack() as stack:
+        tally = Tally()
+        with database.reading() as tx:
+            whole = read_scope(tx, question.dataset)
+            scope = whole if question.share is None else whole.sampled(question.share, question.seed)
+            reader, printer = _reader(database, source, scope), _printer(database, scope.contract)
+            buckets = buckets_for(sum(chunk.rows_read for chunk in scope.chunks))
+            expected, found = (stack.enter_context(closing(Spill(printer.width, buckets))) for _ in range(2))
+            reading = stack.enter_context(_beside(partial(reader.print_all, printer, expected), go_on))
+            origins = [] if scope is whole else [origin_range(chunk.claim.number) for chunk in scope.chunks]
+            for rows in table_rows(database, tx, scope.contract, origins):
                 go_on()
-                findings.add(compare(expected.bucket(number), found.bucket(number), known))
+                prints = printer.prints(rows)
+                tally.add(prints)
+                found.add(prints)
+        found.flush()
+        reading.result()
+        known = _known(whole, reader)
+        findings = Findings(question.most if scope is whole else 2**62)
+        for number in range(buckets):
+            go_on()
+            findings.add(compare(expected.bucket(number), found.bucket(number), known))
+    sample = None
     if question.share is not None:
         settle_missing(database, printer, findings, known, question.most, go_on)
-    sample = Sample(question.share, question.seed, len(scope.chunks), len(whole.chunks)) if question.share else None
+        sample = Sample(question.share, question.seed, len(scope.chunks), len(whole.chunks))
     differences = told(database, source, printer, reader, findings.first, go_on)
     return proof_of(scope, reader.unreadable, tally, findings, differences, sample)
 
 
-def partition_column(contract: Contract) -> str | None:
-    partition = getattr(contract, "partition", None)
-    return partition.column if partition else None
+def _reader(database: Database, source: Source, scope: Scope) -> SourceReader:
+    return SourceReader(source, scope, database.traits.exact_digits_max)
+
+
+def _printer(database: Database, contract: Contract) -> Printer:
+    partition = contract.table_partition
+    return Printer(contract, database.traits.json_as_written, partition.column if partition else None)
 
 
 def _known(scope: Scope, reader: SourceReader) -> Known:

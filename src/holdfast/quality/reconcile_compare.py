@@ -122,12 +122,12 @@ def _spare(table: Prints, ids: Ids, winners: Prints, places: Ids, is_met: Mask) 
         return spare
     fits = np.zeros(len(table), np.int64)
     if len(winners):
-        fits += is_met & (winners[places, VALUES] == table[:, VALUES])
+        fits += 2 * (is_met & (winners[places, VALUES] == table[:, VALUES]))
         fits += is_met & (winners[places, ORIGIN] == table[:, ORIGIN])
-    order = np.lexsort([-fits, ids])
+    order = np.lexsort([-table[:, ORIGIN], -fits, ids])
     ordered = ids[order]
     spare[order[1:]] = ordered[1:] == ordered[:-1]
-    return spare
+    return spare & is_met
 
 
 def _is_repeated(source: Prints, source_ids: Ids, table: Prints, table_ids: Ids) -> Mask:

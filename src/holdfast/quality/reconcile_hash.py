@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -231,8 +230,8 @@ def canonical_json(text: str) -> str:
         return text
 
 
-def _number(text: str) -> Any:
-    """A number without superfluous zeros, told apart from a text."""
+def _number(text: str) -> str:
+    """A number without superfluous zeros. A NUL, which such a database has in no text, tells it apart from one."""
     try:
         sign, digits, exponent = Decimal(text).as_tuple()
     except ArithmeticError:
@@ -240,4 +239,4 @@ def _number(text: str) -> Any:
     whole = "".join(map(str, digits)).lstrip("0")
     kept = whole.rstrip("0")
     at = int(exponent) + len(whole) - len(kept) if kept else 0
-    return {"": f"{'-' if sign and kept else ''}{kept or '0'}e{at}"}
+    return f"\0{'-' if sign and kept else ''}{kept or '0'}e{at}"

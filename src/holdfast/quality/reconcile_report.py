@@ -13,7 +13,6 @@ from holdfast.quality.reconcile_hash import NO_DAY
 from holdfast.quality.reconcile_scope import Scope
 
 _EPOCH = date(1970, 1, 1)
-_GRAINS = {"day": 10, "month": 7, "year": 4}  # how much of an ISO date names the partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +155,10 @@ def _chunks(scope: Scope, tally: Tally, findings: Findings) -> list[dict[str, An
 
 
 def _partitions(scope: Scope, tally: Tally, findings: Findings) -> list[dict[str, Any]]:
-    partition = getattr(scope.contract, "partition", None)
+    partition = scope.contract.table_partition
     if partition is None:
         return []
-    length = _GRAINS[str(partition.grain)]
+    length = partition.key_chars
     found: Counter[str] = Counter()
     expected: Counter[str] = Counter()
     for day, rows in tally.by_day.items():
