@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.engine.drifting import remembered
 from holdfast.quality.changes import Asked, ChangeReport, report_changes
-from holdfast.quality.explain_key import conditions_of
+from holdfast.quality.explain_key import conditions_of, subject_of
 from holdfast.quality.explain_row import NoRow, RowStory, SeveralRows, explain_row
 from holdfast.quality.explain_source import Delivery, deliveries_of
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def explain_dataset(project: Project, contract: Contract, given: Sequence[str]) -> RowStory | SeveralRows | NoRow:
     """The story of a dataset's row. Raises UsageError for conditions that make no sense."""
-    return explain_row(project.database, project.source, contract, conditions_of(contract, given))
+    return explain_row(project.database, project.source, contract, conditions_of(subject_of(contract), given))
 
 
 def changes_in(

@@ -12,7 +12,7 @@ from holdfast.domain.errors import UsageError
 from holdfast.domain.table import physical_table
 from holdfast.quality.changes import Asked
 from holdfast.quality.changes_told import changes_told
-from holdfast.quality.explain_key import conditions_of
+from holdfast.quality.explain_key import conditions_of, subject_of
 from holdfast.quality.explain_row import NoRow, RowStory, SeveralRows, explain_row
 from holdfast.wiring_explain import changes_in
 
@@ -66,7 +66,7 @@ def test_a_row_is_found_and_told_alike(database_url: str, tmp_path: Path) -> Non
     with holdfast.open_project(settings) as project:
 
         def asked(*given: str) -> RowStory | SeveralRows | NoRow:
-            return explain_row(project.database, project.source, made, conditions_of(made, given))
+            return explain_row(project.database, project.source, made, conditions_of(subject_of(made), given))
 
         assert isinstance(missing := asked("id=1"), NoRow)
         assert not missing.has_table
@@ -125,7 +125,9 @@ def test_history_is_read_back_and_summed_alike(database_url: str, tmp_path: Path
             result = project.load(ITEMS, [name])
             assert result.error is None, result.error
             runs.append(result.run_id)
-        story = explain_row(project.database, project.source, ITEMS, conditions_of(ITEMS, ["id=1", 'zone=it"s']))
+        story = explain_row(
+            project.database, project.source, ITEMS, conditions_of(subject_of(ITEMS), ["id=1", 'zone=it"s'])
+        )
         assert isinstance(story, RowStory)
         assert (story.partition, story.delivery.uri, story.differences) == ("2024-02", "c.csv", [])
         assert [
@@ -167,7 +169,7 @@ def test_history_is_read_back_and_summed_alike(database_url: str, tmp_path: Path
 
         (tmp_path / "c.csv").write_text(HEADER + "2,x,2024-02-01,0.5,true\n")
         assert project.load(ITEMS, ["c.csv"]).error is None
-        asked = conditions_of(ITEMS, ["id=1", 'zone=it"s'])
+        asked = conditions_of(subject_of(ITEMS), ["id=1", 'zone=it"s'])
         left = explain_row(project.database, project.source, ITEMS, asked)
         assert isinstance(left, RowStory), "a merge keeps what a newer version of the file does not tell again"
         assert (left.delivery.source, left.delivery.file_status, left.delivery.raw) == ("changed", "replaced", None)

@@ -32,34 +32,52 @@ class Condition:
         return f"{self.column.name}={text_of(self.column.type, self.value) or ''}"
 
 
-def conditions_of(contract: Contract, given: Sequence[str]) -> list[Condition]:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A table whose rows can be asked about: a dataset's, or a model's. `table`: as users name it."""
+
+    name: str
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What rows are told apart by."""
+        return self.key or (ORIGIN_COLUMN,)
+
+
+def subject_of(contract: Contract) -> Subject:
+    return Subject(contract.name, contract.table, tuple(contract.columns), tuple(contract.primary_key))
+
+
+def conditions_of(subject: Subject, given: Sequence[str]) -> list[Condition]:
     """`column=value` texts as typed conditions, each column once. Raises UsageError that says what was expected.
 
     A value is written as the contract's files write it, or in its plain form (`2024-06-24`, `12.50`, `true`). Nothing
     after the `=` means: no value.
     """
     if not given:
-        key = contract.primary_key or [contract.column_names[0]]
+        key = subject.key or (subject.columns[0].name,)
         raise UsageError(
-            f"which row of {contract.name}? none was named",
-            hint=f"holdfast explain {contract.name} " + " ".join(f"{name}=..." for name in key),
+            f"which row of {subject.name}? none was named",
+            hint=f"holdfast explain {subject.name} " + " ".join(f"{name}=..." for name in key),
         )
-    found = [_condition(contract, text) for text in given]
+    found = [_condition(subject, text) for text in given]
     names = [condition.column.name for condition in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"{twice!r} is given twice", hint="give every column once")
     return found
 
 
-def _condition(contract: Contract, text: str) -> Condition:
+def _condition(subject: Subject, text: str) -> Condition:
     name, equals, value = text.partition("=")
-    columns = {header_key(column.name): column for column in (*contract.columns, _ORIGIN)}
+    columns = {header_key(column.name): column for column in (_ORIGIN, *subject.columns)}
     column = columns.get(header_key(name))
     if not equals or column is None:
-        what = f"{text!r} is no condition" if not equals else f"{contract.name} has no column {name!r}"
-        raise UsageError(
-            f"{what}; expected column=value", hint=f"columns: {', '.join((*contract.column_names, ORIGIN_COLUMN))}"
-        )
+        what = f"{text!r} is no condition" if not equals else f"{subject.name} has no column {name!r}"
+        names = ", ".join(column.name for column in subject.columns)
+        raise UsageError(f"{what}; expected column=value", hint=f"columns: {names}")
     if column.type.kind in (Kind.JSON, Kind.FLOAT):
         raise UsageError(
             f"{column.name!r} is of type {column.type}, which databases compare in ways of their own",
@@ -105,11 +123,11 @@ def _plain_types(wanted: ColumnType) -> list[ColumnType]:
     ]
 
 
-def where_of(conditions: Sequence[Condition], prefix: str = "") -> tuple[str, dict[str, Any]]:
+def where_of(conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
     """The conditions as SQL, and its binds `c0`, `c1`, ...."""
     parts, binds = [], {}
     for number, condition in enumerate(conditions):
-        name = prefix + quote(condition.column.name)
+        name = quote(condition.column.name)
         if condition.value is None:
             empty = f" OR {name} = ''" if condition.column.type.kind is Kind.STRING else ""
             parts.append(f"({name} IS NULL{empty})")
@@ -119,9 +137,9 @@ def where_of(conditions: Sequence[Condition], prefix: str = "") -> tuple[str, di
     return " AND ".join(parts), binds
 
 
-def rows_meeting(tx: Transaction, table: str, contract: Contract, conditions: Sequence[Condition]) -> list[Row]:
+def rows_meeting(tx: Transaction, table: str, subject: Subject, conditions: Sequence[Condition]) -> list[Row]:
     """Rows of the table that meet all conditions, in order of key; at most one more than SHOWN_MAX. `table`: quoted."""
     where, binds = where_of(conditions)
-    order = ", ".join(quote(name) for name in contract.primary_key or [ORIGIN_COLUMN])
+    order = ", ".join(quote(name) for name in subject.order)
     statement = f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {SHOWN_MAX + 1}"  # noqa: S608
     return tx.query(statement, binds)

@@ -14,7 +14,7 @@ from holdfast.engine.drifting import remembered
 from holdfast.ports.database import Database, Row
 from holdfast.ports.source import Source
 from holdfast.quality.explain_history import RowHistory, history_of_key, history_of_row
-from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting
+from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting, subject_of
 from holdfast.quality.explain_rejects import RejectsFound, rejects_of_key
 from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
 from holdfast.quality.explain_values import text_of
@@ -75,7 +75,7 @@ def explain_row(
         contract = remembered(tx, contract)
         has_table = tx.reflect(contract.table) is not None
         table = quote_table(physical_table(contract.table, has_schemas=database.traits.has_schemas))
-        rows = rows_meeting(tx, table, contract, conditions) if has_table else []
+        rows = rows_meeting(tx, table, subject_of(contract), conditions) if has_table else []
     if not rows:
         key = {c.column.name: c.value for c in conditions if c.column.name != ORIGIN_COLUMN}
         return NoRow(
@@ -85,7 +85,7 @@ def explain_row(
             has_table=has_table,
         )
     if len(rows) > 1:
-        keys = [_texts(contract, row, contract.primary_key or [ORIGIN_COLUMN]) for row in rows[:SHOWN_MAX]]
+        keys = [_texts(contract, row, subject_of(contract).order) for row in rows[:SHOWN_MAX]]
         return SeveralRows(keys, more=len(rows) > SHOWN_MAX)
     return _story(database, source, contract, rows[0])
 

@@ -14,7 +14,7 @@ import pytest
 
 import holdfast
 from holdfast.domain.contract import contract_from
-from holdfast.quality.explain_key import conditions_of
+from holdfast.quality.explain_key import conditions_of, subject_of
 from holdfast.quality.explain_row import RowStory, explain_row
 from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
 from tests.support.spreadsheet import write_xlsx
@@ -176,7 +176,8 @@ def test_a_value_edited_by_hand_is_told_from_the_sources(tmp_path: Path) -> None
         with project.database.transaction() as tx:
             tx.execute("UPDATE items SET note = 'mine' WHERE id = 1")
         story, other = (
-            explain_row(project.database, project.source, made, conditions_of(made, [f"id={n}"])) for n in (1, 2)
+            explain_row(project.database, project.source, made, conditions_of(subject_of(made), [f"id={n}"]))
+            for n in (1, 2)
         )
     assert isinstance(story, RowStory)
     assert story.differences is not None
