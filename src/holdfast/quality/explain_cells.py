@@ -87,8 +87,8 @@ def cells_of(database: Database, graph: Graph, relation: str, key: Key, partitio
         tx.run("model_utc")
         for model in graph.models:
             inputs = [i for i in graph.inputs_of(model) if i.relation.key in given]
-            if not inputs:
-                continue
+            if not inputs or any(tx.reflect(i.relation.name) is None for i in graph.inputs_of(model)):
+                continue  # it is not made of the row, or cannot be made yet
             keys = _keys_made(database, tx, graph, model, {i.relation.key: given[i.relation.key] for i in inputs})
             cells = _cells(database, tx, graph, model, keys[:SHOWN_MAX])
             if any(i.relation.key in stale for i in inputs):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.models.fingerprint import window_binds, window_of
+from holdfast.models.fingerprint import sums_now, window_binds, window_of
 from holdfast.models.graph import Graph, Input
 from holdfast.models.model import Model
 from holdfast.models.partitions import EVERYTHING, WHOLE, Window, days_of
-from holdfast.models.planning import Dirty, ModelPlan, plan_model
+from holdfast.models.planning import NEVER_BUILT, Dirty, ModelPlan, plan_model
 from holdfast.models.tables import quoted_target
 from holdfast.ports.database import Database, Row, Transaction
 from holdfast.quality.explain_cells import knows_models, partition_of, subject_of_model, texts_of
@@ -156,11 +157,11 @@ class _Teller:
         return self._plans[model.name]
 
     def inputs(self, model: Model, partition: str, dirty: Dirty | None, depth: int) -> tuple[InputStory, ...]:
-        changed = {given.relation.key: count for given, count in (dirty.changed if dirty else ())}
+        changed = self._changed(model, [dirty] if dirty else [])
         told = []
         for given in self.graph.inputs_of(model):
             wanted = window_of(given, partition) or EVERYTHING
-            told.append(self._input(given, wanted, changed.get(given.relation.key, 0), depth))
+            told.append(self._input(given, wanted, changed[given.relation.key], depth))
         return tuple(told)
 
     def _input(self, given: Input, wanted: Window, new_touches: int, depth: int) -> InputStory:
@@ -184,16 +185,24 @@ class _Teller:
     def _dirty_within(self, model: Model, wanted: Window) -> list[Dirty]:
         return [found for found in self.plan(model).dirty if wanted is EVERYTHING or wanted.has(found.key)]
 
+    def _changed(self, model: Model, dirty: Sequence[Dirty]) -> Counter[str]:
+        """How many touches of each input these partitions have not seen; one that was never built has seen none."""
+        found: Counter[str] = Counter()
+        for one in dirty:
+            seen_none = one.reason == NEVER_BUILT
+            for given in self.graph.inputs_of(model) if seen_none else ():
+                if not given.relation.is_external:
+                    found[given.relation.key] += sums_now(self.tx, given, one.key)[0]
+            found.update({given.relation.key: count for given, count in one.changed})
+        return found
+
     def _behind(self, model: Model, wanted: Window, depth: int) -> tuple[InputStory, ...]:
         """Of the partitions of a model that a window holds: what they are made of, taken together."""
-        changed: dict[str, int] = {}
-        for found in self._dirty_within(model, wanted):
-            for given, count in found.changed:
-                changed[given.relation.key] = changed.get(given.relation.key, 0) + count
+        changed = self._changed(model, self._dirty_within(model, wanted))
         told = []
         for given in self.graph.inputs_of(model):
             within = _reaching_back(wanted, given) if given.by_partition and wanted is not EVERYTHING else EVERYTHING
-            told.append(self._input(given, within, changed.get(given.relation.key, 0), depth))
+            told.append(self._input(given, within, changed[given.relation.key], depth))
         return tuple(told)
 
 

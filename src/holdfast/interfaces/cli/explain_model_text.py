@@ -93,10 +93,12 @@ def _span(found: Told) -> str:
 
 
 def _print_sources(found: Told, pad: str) -> None:
-    """All of them, the newest first; those of a model are its own builds."""
-    for row in found["sources"][:_SHOWN_MAX]:
+    """What else there is, the newest first; those of a model are its own builds."""
+    told = {(row["dataset"], row["chunk"], row["run_id"]) for row in found["since_build"][:_SHOWN_MAX]}
+    older = [row for row in found["sources"] if (row["dataset"], row["chunk"], row["run_id"]) not in told]
+    for row in older[:_SHOWN_MAX]:
         output.line(f"{pad}           {_source(row)}")
-    if len(found["sources"]) > _SHOWN_MAX:
+    if len(older) > _SHOWN_MAX:
         output.line(f"{pad}           and more; --json has the newest {len(found['sources'])}")
 
 
