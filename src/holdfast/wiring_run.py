@@ -81,7 +81,7 @@ def pruned(project: Project, days: float, *, dry_run: bool = False) -> Pruned:
     """Take out of the ledger what is older than `days`; without a ledger there is nothing."""
     if dry_run:
         there = ledger_version(project.database).found >= LEDGER_VERSION
-        return prune(project.database, days, dry_run=True) if there else Pruned()
+        return prune(project.database, days, dry_run=True) if there else Pruned(days, dry_run=True)
     with recorded_run(project.database, "-", "ops prune"):
         return prune(project.database, days, retry_for_s=project.settings.retry_for_s)
 
@@ -91,7 +91,7 @@ def run_day(project: Project, job: Job, on_step: Callable[[Step], None]) -> Day:
     began = time.monotonic()
     with recorded_run(project.database, "-", "run") as run:
         day = Day(run.id)
-        for step, work in _steps(project, job):
+        for step, work in _steps(project, job, day):
             _do(run.id, step, work)
             day.steps.append(step)
             on_step(step)
@@ -116,7 +116,7 @@ def _do(run_id: str, step: Step, work: Callable[[Step], None]) -> None:
     step.duration_s = time.monotonic() - began
 
 
-def _steps(project: Project, job: Job) -> Iterator[tuple[Step, Callable[[Step], None]]]:
+def _steps(project: Project, job: Job, day: Day) -> Iterator[tuple[Step, Callable[[Step], None]]]:
     def load(step: Step) -> None:
         contract, sources = job.contract(step.of)
         result = project.load(contract, sources)
@@ -127,6 +127,9 @@ def _steps(project: Project, job: Job) -> Iterator[tuple[Step, Callable[[Step], 
     rates = job.rates
     if rates:
         yield Step("fx"), lambda step: _fetch(project, rates, step)
+    failed = {step.of for step in day.steps if step.error}
+    if any(job.models_dir.rglob("*.sql")):
+        yield Step("build"), lambda step: _build(project, job, failed, step)
     yield Step("prune"), lambda step: _prune(project, job.keep_days, step)
 
 
@@ -160,6 +163,32 @@ def _days_lacking(database: Database, rates: Rates) -> set[date]:
         ]
     gaps = [gap for one in found for gap in one.lacking]
     return {gap.rate_date for gap in gaps if gap.rate_date and gap.currency in wanted}
+
+
+def _build(project: Project, job: Job, failed: set[str], step: Step) -> None:
+    """Build what is not made of a dataset that failed. A contract that is not sound is left out of the graph."""
+    from holdfast.wiring_models import Ask, build, graph_of
+
+    contracts, stale = [], set[str]()
+    for name in job.datasets:
+        try:
+            contract = job.contract(name)[0]
+        except HoldfastError:
+            continue  # its own step said so
+        contracts.append(contract)
+        if name in failed:
+            stale.add(contract.table.casefold())
+    graph = graph_of(project, contracts, job.rates_table, job.models_dir)
+    for model in graph.models:  # in the order they are built: an input before what is made of it
+        if any(given.relation.key in stale for given in graph.inputs_of(model)):
+            stale.add(model.name)
+    chosen = [model.name for model in graph.models if model.name not in stale]
+    left = sorted(model.name for model in graph.models if model.name in stale)
+    if left:
+        step.skipped = f"{', '.join(left)}: made of what failed"
+    if chosen:
+        result = build(project, graph, Ask(models=chosen))
+        step.result, step.error = result, result.error
 
 
 def _prune(project: Project, days: int, step: Step) -> None:

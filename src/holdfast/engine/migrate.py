@@ -43,6 +43,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ledger_9_log_by_run",
         "ledger_9_log_by_time",
         "ledger_9_view_pipeline_checkpoint",
+        "ledger_9_view_processed_months",
         "ledger_9_view_pipeline_logs",
     ),
 }

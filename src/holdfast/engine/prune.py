@@ -27,8 +27,10 @@ _ALL = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go: rows by table; touches that became fewer; dead runs and workers."""
+    """What went, or would go (`dry_run`): rows by table; touches that became fewer; dead runs and workers."""
 
+    days: float = 0
+    dry_run: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     touches: int = 0
     touches_kept: int = 0
@@ -54,7 +56,7 @@ def prune(database: Database, days: float, *, dry_run: bool = False, retry_for_s
         while some := list(islice(left, PARTITIONS_AT_ONCE)):
             together = partial(_put_together, database, some, cutoff)
             touches += keep_trying(together, what="putting touches together", retry_for_s=retry_for_s)
-    return Pruned(rows, touches, kept if touches else 0, runs, workers)
+    return Pruned(days, dry_run, rows, touches, kept if touches else 0, runs, workers)
 
 
 def _old_rows(database: Database, table: str, cutoff: Any, dry_run: bool, retry_for_s: float) -> int:

@@ -57,7 +57,7 @@ def build(
         if dry_run:
             _show_plan(wiring_models.plan(holdfast, graph, ask), as_json=as_json)
             return
-        shown = (lambda _report: None) if as_json else _show_model
+        shown = (lambda _report: None) if as_json else show_model
         result = wiring_models.build(holdfast, graph, ask, on_model=shown)
     if as_json:
         output.terminal_object(_as_object(result))
@@ -87,7 +87,7 @@ def _show_plan(found: list[tuple[Model, list[Wanted], int]], *, as_json: bool) -
             output.line(f"  and {len(wanted) - SHOWN_MAX:,} more; --json shows all")
 
 
-def _show_model(report: ModelReport) -> None:
+def show_model(report: ModelReport) -> None:
     built = report.of("built")
     parts = [f"{len(built):,} of {len(report.built) + report.current:,} partitions built"]
     for name, word in (("inserted", "new"), ("updated", "changed"), ("removed", "gone")):

@@ -76,7 +76,7 @@ def fetch(
         known = _fetched(result)
         output.terminal_object(output.failed(error, **known) if error else {"status": "done", "exit_code": 0, **known})
     else:
-        _print_fetched(result)
+        print_fetched(result)
     if error:
         output.print_error(error.message, error.hint)
         raise typer.Exit(error.exit_code)
@@ -121,7 +121,7 @@ def _fetched(result: FetchResult) -> dict[str, Any]:
     }
 
 
-def _print_fetched(result: FetchResult) -> None:
+def print_fetched(result: FetchResult) -> None:
     report, stored = result.report, result.report.stored
     days = str(result.wanted.first)
     if result.wanted.last != result.wanted.first:

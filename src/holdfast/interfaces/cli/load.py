@@ -196,7 +196,7 @@ def _end(results: list[LoadResult], as_json: bool, checks: Sequence[CheckResult]
         output.terminal_object({**told, "checks": described(checks)} if checks else told)
     else:
         for result in results:
-            _print_result(result)
+            print_result(result)
         print_results(checks)
     if error:
         output.print_error(error.message, error.hint)
@@ -238,7 +238,7 @@ def _rows_per_s(result: LoadResult) -> int:
     return round(result.report.counts.read / worked_s) if worked_s else 0
 
 
-def _print_result(result: LoadResult) -> None:
+def print_result(result: LoadResult) -> None:
     report, counts = result.report, result.report.counts
     if result.done_before:
         output.line(f"{report.dataset}  nothing to do: run {result.run_id} did what this run key names")

@@ -42,18 +42,18 @@ def prune(
     with opened(project, upgrade=not dry_run) as holdfast:
         found = pruned(holdfast, days, dry_run=dry_run)
     if as_json:
-        output.terminal_object({"status": "done", "exit_code": 0, "days": days, "dry_run": dry_run, **asdict(found)})
+        output.terminal_object({"status": "done", "exit_code": 0, **asdict(found)})
         return
-    output.line(told(found, days, dry_run=dry_run))
+    output.line(told(found))
 
 
-def told(found: Pruned, days: int, *, dry_run: bool = False) -> str:
+def told(found: Pruned) -> str:
     """`ops  older than 400 days: 12 log lines removed · ...`"""
     parts = [output.counted(count, _THINGS[table]) for table, count in found.rows.items() if count]
-    said = [f"{', '.join(parts)} {'would go' if dry_run else 'removed'}"] if parts else []
+    said = [f"{', '.join(parts)} {'would go' if found.dry_run else 'removed'}"] if parts else []
     if found.touches > found.touches_kept:
         said.append(f"{output.number(found.touches)} touches become {output.number(found.touches_kept)}")
     if found.runs or found.workers:
         dead = f"{output.counted(found.runs, 'run')} and {output.counted(found.workers, 'worker')}"
-        said.append(f"{dead} of dead processes {'would be told' if dry_run else 'told'} as such")
-    return f"ops  older than {output.counted(days, 'day')}: " + (" · ".join(said) if said else "nothing to do")
+        said.append(f"{dead} of dead processes {'would be told' if found.dry_run else 'told'} as such")
+    return f"ops  older than {found.days:g} days: " + (" · ".join(said) if said else "nothing to do")

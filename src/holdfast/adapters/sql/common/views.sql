@@ -25,12 +25,38 @@ FROM {ops}chunk AS c
 JOIN {ops}file AS f ON f.dataset = c.dataset AND f.number = c.file_number
 WHERE c.state <> 'dropped'
 UNION ALL
+SELECT 'partition ' || m.model || ' ' || m.partition_key, m.model, m.run_id, 'partition', m.partition_key, '' || m."rows",
+       CASE m.status WHEN 'done' THEN 'completed' ELSE m.status END,
+       m.started_at, m.built_at,
+       CASE WHEN m.built_at >= m.started_at THEN {ms_of:built_at} - {ms_of:started_at} END,
+       COALESCE(m.stages, '{}'), COALESCE(m.built_at, m.started_at)
+FROM {ops}model_partition AS m
+UNION ALL
 SELECT 'run ' || r.id, r.dataset, r.id, 'run', r.command, r.run_key,
        CASE r.status WHEN 'done' THEN 'completed' ELSE r.status END,
        r.started_at, r.ended_at, {ms_of:ended_at} - {ms_of:started_at},
        '{"pid": ' || r.pid || ', "exit_code": ' || COALESCE('' || r.exit_code, 'null') || '}',
        COALESCE(r.ended_at, r.started_at)
 FROM {ops}run AS r
+
+-- name: ledger_9_view_processed_months
+-- One row a month that models have partitions of, by day or by month. It is what the worst of them is.
+DROP VIEW IF EXISTS {ops}processed_months;
+CREATE VIEW {ops}processed_months AS
+SELECT CAST(REPLACE(p.month_key, '-', '') AS {integer}) AS id, p.month_key,
+       CAST(SUBSTR(p.month_key, 1, 4) AS {integer}) AS "year", CAST(SUBSTR(p.month_key, 6, 2) AS {integer}) AS "month",
+       MAX(p.first_built_at) AS processed_at, MAX(p.updated_at) AS updated_at,
+       CASE WHEN SUM(CASE WHEN p.status = 'failed' THEN 1 ELSE 0 END) > 0 THEN 'failed'
+            WHEN SUM(CASE WHEN p.status = 'running' THEN 1 ELSE 0 END) > 0 THEN 'running'
+            WHEN SUM(CASE WHEN p.status = 'pending' THEN 1 ELSE 0 END) > 0 THEN 'pending'
+            ELSE 'completed' END AS status
+FROM (
+    SELECT SUBSTR(m.partition_key, 1, 7) AS month_key, m.status, m.first_built_at,
+           COALESCE(m.built_at, m.started_at) AS updated_at
+    FROM {ops}model_partition AS m
+    WHERE LENGTH(m.partition_key) >= 7
+) AS p
+GROUP BY p.month_key
 
 -- name: ledger_9_view_pipeline_logs
 DROP VIEW IF EXISTS {ops}pipeline_logs;
