@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -130,6 +131,8 @@ def _steps(project: Project, job: Job, day: Day) -> Iterator[tuple[Step, Callabl
     failed = {step.of for step in day.steps if step.error}
     if any(job.models_dir.rglob("*.sql")):
         yield Step("build"), lambda step: _build(project, job, failed, step)
+    if sound := [contract for name, contract in _contracts(job) if name not in failed]:
+        yield Step("check"), lambda step: _check(project, sound, step)
     yield Step("prune"), lambda step: _prune(project, job.keep_days, step)
 
 
@@ -165,20 +168,30 @@ def _days_lacking(database: Database, rates: Rates) -> set[date]:
     return {gap.rate_date for gap in gaps if gap.rate_date and gap.currency in wanted}
 
 
+def _contracts(job: Job) -> list[tuple[str, Contract]]:
+    """Those that are sound; of the others their own step said so."""
+    found = []
+    for name in job.datasets:
+        with suppress(HoldfastError):
+            found.append((name, job.contract(name)[0]))
+    return found
+
+
+def _check(project: Project, contracts: Sequence[Contract], step: Step) -> None:
+    from holdfast.quality.results import verdict
+    from holdfast.wiring_checks import check_contracts
+
+    step.result = check_contracts(project, contracts)
+    step.error = verdict(step.result[1])
+
+
 def _build(project: Project, job: Job, failed: set[str], step: Step) -> None:
-    """Build what is not made of a dataset that failed. A contract that is not sound is left out of the graph."""
+    """Build what is not made of a dataset that failed."""
     from holdfast.wiring_models import Ask, build, graph_of
 
-    contracts, stale = [], set[str]()
-    for name in job.datasets:
-        try:
-            contract = job.contract(name)[0]
-        except HoldfastError:
-            continue  # its own step said so
-        contracts.append(contract)
-        if name in failed:
-            stale.add(contract.table.casefold())
-    graph = graph_of(project, contracts, job.rates_table, job.models_dir)
+    found = _contracts(job)
+    stale = {contract.table.casefold() for name, contract in found if name in failed}
+    graph = graph_of(project, [contract for _, contract in found], job.rates_table, job.models_dir)
     for model in graph.models:  # in the order they are built: an input before what is made of it
         if any(given.relation.key in stale for given in graph.inputs_of(model)):
             stale.add(model.name)

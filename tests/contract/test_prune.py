@@ -76,7 +76,7 @@ def test_old_lines_go_and_fingerprints_stay(ledger: Database, monkeypatch: pytes
     monkeypatch.setattr(pruning, "PARTITIONS_AT_ONCE", 1)
     before = fingerprints(ledger)
     would = prune(ledger, 20, dry_run=True)
-    assert would.rows == {"change": 3, "log": 0, "stage": 1}
+    assert would.rows == {"change": 3, "check_result": 0, "log": 0, "stage": 1}
     assert (would.touches, would.touches_kept) == (26, 2)
     assert len(rows(ledger, "touch")) == 42
     assert prune(ledger, 20) == replace(would, dry_run=False)
@@ -89,7 +89,7 @@ def test_old_lines_go_and_fingerprints_stay(ledger: Database, monkeypatch: pytes
 
 
 def test_nothing_young_goes(ledger: Database) -> None:
-    assert prune(ledger, 40) == Pruned(40, rows={"change": 0, "log": 0, "stage": 0})
+    assert prune(ledger, 40) == Pruned(40, rows={"change": 0, "check_result": 0, "log": 0, "stage": 0})
 
 
 def test_two_at_once_count_nothing_twice(ledger: Database) -> None:

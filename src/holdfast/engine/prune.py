@@ -1,4 +1,4 @@
-"""Taking out of the ledger what is old: history of values, logs, stages; and old touches put together.
+"""Taking out of the ledger what is old: history of values and checks, logs, stages; and old touches put together.
 
 In short transactions, so loads go on beside it; killed, it goes on at its next start. What proves the rows (files,
 chunks, runs, rejects) is kept for ever. A partition's touches become one row with their sums: a fingerprint is those
@@ -21,7 +21,7 @@ from holdfast.ports.database import Database, Row, Transaction
 SLICE_ROWS = 10_000
 PARTITIONS_AT_ONCE = 50
 DAY_S = 86_400.0
-TABLES = ("change", "log", "stage")
+TABLES = ("change", "check_result", "log", "stage")
 _ALL = 2**62
 
 

@@ -13,6 +13,7 @@ from holdfast.interfaces.cli.options import Db, Json
 
 if TYPE_CHECKING:
     from holdfast.interfaces.config import Project
+    from holdfast.quality.results import CheckResult
     from holdfast.wiring_run import Day, Job, Rates, Step
 
 commands = typer.Typer()
@@ -99,8 +100,19 @@ def _shown(step: Step) -> None:
         case "build":
             for report in result.models:
                 show_model(report)
+        case "check":
+            _show_checks(result[1])
         case "prune" if result:
             output.line(told(result))
+
+
+def _show_checks(results: list[CheckResult]) -> None:
+    """How many passed, and those that did not."""
+    from holdfast.interfaces.cli.check import print_results
+
+    others = [result for result in results if result.status not in ("passed", "skipped")]
+    output.line(f"check  {output.counted(len(results), 'check')}, {len(others):,} of them found something")
+    print_results(others)
 
 
 def _terminal(day: Day) -> dict[str, Any]:
@@ -114,7 +126,7 @@ def _step(step: Step) -> dict[str, Any]:
         "of": step.of or None,
         "status": "done",
         "exit_code": 0,
-        "run_id": getattr(step.result, "run_id", None),
+        "run_id": step.result[0] if isinstance(step.result, tuple) else getattr(step.result, "run_id", None),
         "duration_s": round(step.duration_s, 3),
         "skipped": step.skipped or None,
     }

@@ -25,6 +25,13 @@ FROM (SELECT changed_at AS moment FROM {ops}change WHERE changed_at < :cutoff OR
 -- name: prune_change
 DELETE FROM {ops}change WHERE changed_at <= :slice_end
 
+-- name: prune_check_result_slice
+SELECT COUNT(*) AS row_count, MAX(x.moment) AS slice_end
+FROM (SELECT checked_at AS moment FROM {ops}check_result WHERE checked_at < :cutoff ORDER BY checked_at LIMIT :most) AS x
+
+-- name: prune_check_result
+DELETE FROM {ops}check_result WHERE checked_at <= :slice_end
+
 -- name: touches_old
 -- Partitions with more than one old touch. What landed and waits to be published is left as it is.
 SELECT relation, partition_key, COUNT(*) AS row_count
