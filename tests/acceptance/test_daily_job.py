@@ -81,7 +81,7 @@ def test_the_five_questions_are_answered_by_plain_sql(postgres_url: str, tmp_pat
     """After a day with a failure: every query of the page, as it is written there."""
     project = shop(tmp_path / "project", postgres_url)
     daily(project, exit_code=3)
-    health, failures, levels, months, slow, trace = (project.query(sql.strip().rstrip(";")) for sql in _questions())
+    health, failures, levels, slow, months, trace = (project.query(sql.strip().rstrip(";")) for sql in _questions())
     by_name = {row["pipeline_name"]: row for row in health}
     assert (by_name["bad"]["total"], by_name["bad"]["failures"], by_name["bad"]["successes"]) == (1, 1, 0)
     assert (by_name["items"]["successes"], by_name["items"]["failures"]) == (2, 0), "loaded and checked"
