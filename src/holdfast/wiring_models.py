@@ -109,11 +109,11 @@ def build(
             on_model=on_model,
         )
         try:
-            result.models = builder.build(selection)
-            result.error = stop.interrupted() if stop else _verdict(result.models)
+            builder.build(selection)
+            result.error = stop.interrupted() if stop else _verdict(builder.reports)
         except HoldfastError as error:
             result.error = error
-        run.error = result.error
+        result.models, run.error = builder.reports, result.error
     result.duration_s = time.monotonic() - began
     return result
 
@@ -124,10 +124,10 @@ def _verdict(reports: Sequence[ModelReport]) -> HoldfastError | None:
     if not failed and not skipped:
         return None
     model, first = failed[0]
-    more = f" and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+    more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
     behind = f"; {skipped:,} that are made of them were left as they were" if skipped else ""
     return PartitionsFailed(
-        f"{model} {first.key}{more} could not be built: {first.error}{behind}; everything else is built",
+        f"{model} {first.key or '(all of it)'}{more} could not be built: {first.error}{behind}; all else is built",
         hint=f"correct it and run again; see: holdfast build {model} --dry-run",
     )
 

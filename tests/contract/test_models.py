@@ -7,14 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.domain.errors import PartitionsFailed, TargetMismatch
-from tests.support.models_project import BY_CURRENCY, DAILY, ModelsProject
-
-FIRST = [
-    (1, "2024-05-31", "EUR", "1.50"),
-    (2, "2024-06-01", "USD", "200.10"),
-    (3, "2024-06-02", "USD", "0.10"),
-    (4, "2024-06-02", "USD", "0.20"),
-]
+from tests.support.models_project import BY_CURRENCY, DAILY, FIRST, ModelsProject
 
 
 @pytest.fixture
@@ -70,7 +63,7 @@ def test_a_partition_that_cannot_be_built_stops_only_what_is_made_of_it(project:
     )
     result = project.build()
     assert isinstance(result.error, PartitionsFailed)
-    assert "1 rows have no currency, which is in the key" in result.error.message
+    assert "1 row is without currency, which is in the key" in result.error.message
     found = {report.model: [(one.key, one.status) for one in report.built] for report in result.models}
     assert found["silver.daily"] == [("2024-05-31", "failed"), ("2024-06-01", "built"), ("2024-06-02", "built")]
     assert found["gold.monthly"] == [("2024-06", "built")]
@@ -89,7 +82,7 @@ def test_a_partition_that_cannot_be_built_stops_only_what_is_made_of_it(project:
             DAILY.replace("GROUP BY day, currency", "GROUP BY day, currency, id"),
             "key day=2024-06-02, currency=USD comes 2",
         ),
-        (DAILY.replace("SELECT day,", "SELECT CAST('2024-01-01' AS DATE) AS day,"), "1 rows are of another partition"),
+        (DAILY.replace("SELECT day,", "SELECT CAST('2024-01-01' AS DATE) AS day,"), "1 row is of another partition"),
     ],
 )
 def test_what_is_no_content_of_a_partition_is_not_written(project: ModelsProject, daily: str, told: str) -> None:
@@ -119,42 +112,6 @@ def test_a_reset_builds_anew_and_a_table_of_another_shape_needs_it(project: Mode
     assert project.built("daily", reset=True) == {"silver.daily": ["2024-05-31", "2024-06-01", "2024-06-02"]}
     assert project.built() == {"gold.by_currency": [""], "gold.monthly": ["2024-05", "2024-06"]}
     assert sorted(row["first"] for row in project.query("silver.daily")) == [1, 2, 3]
-
-
-def test_a_selection_builds_no_more_than_was_asked_for(project: ModelsProject) -> None:
-    result = project.build("monthly", month="2024-06")
-    assert [(report.model, report.built, report.stale_upstream) for report in result.models] == [
-        ("gold.monthly", [], ["silver.daily"])
-    ]
-    assert project.built("silver.daily", month="2024-06") == {"silver.daily": ["2024-06-01", "2024-06-02"]}
-    assert project.built("silver.daily", "monthly", year=2024) == {
-        "silver.daily": ["2024-05-31"],
-        "gold.monthly": ["2024-05", "2024-06"],
-    }
-    assert project.built() == {"gold.by_currency": [""]}
-    project.check()
-
-
-def test_a_lookback_sees_the_days_before_and_is_built_for_them(database_url: str, tmp_path: Path) -> None:
-    rolling = """/*---
-key = ["day"]
-partition = { column = "day" }
-[columns]
-day = "date"
-amount = "decimal(12,2)"
-[inputs."bronze.sales"]
-lookback_days = 1
----*/
-SELECT a.day, SUM(b.amount) AS amount FROM (SELECT DISTINCT day FROM bronze.sales) AS a
-JOIN bronze.sales AS b ON b.day = a.day OR b.day < a.day GROUP BY a.day
-"""
-    project = ModelsProject(database_url, tmp_path, {"rolling": rolling})
-    project.load("first.csv", FIRST)
-    project.built()
-    assert project.contents("rolling") == [("2024-05-31", "1.50"), ("2024-06-01", "201.60"), ("2024-06-02", "200.40")]
-    project.load("late.csv", [(9, "2024-06-01", "USD", "10.00")])
-    assert project.built() == {"rolling": ["2024-06-01", "2024-06-02"]}
-    assert project.contents("rolling")[1:] == [("2024-06-01", "211.60"), ("2024-06-02", "210.40")]
 
 
 def test_moments_are_cut_into_days_of_utc(database_url: str, tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ amount = "decimal(12,2)"
 SELECT currency, SUM(amount) AS amount FROM silver.daily GROUP BY currency
 """
 MODELS = {"silver/daily": DAILY, "gold/monthly": MONTHLY, "gold/by_currency": BY_CURRENCY}
+FIRST = [
+    (1, "2024-05-31", "EUR", "1.50"),
+    (2, "2024-06-01", "USD", "200.10"),
+    (3, "2024-06-02", "USD", "0.10"),
+    (4, "2024-06-02", "USD", "0.20"),
+]
 Rows = Iterable[tuple[int, str, str, str]]  # id, day, currency, amount
 Contents = list[tuple[str, ...]]
 
@@ -87,11 +93,16 @@ class ModelsProject:
             "partition": "day",
         }
         self.contract: Contract = contract_from({**given, **contract})
-        (directory / "contracts").mkdir()
+        (directory / "contracts").mkdir(exist_ok=True)
         (directory / "holdfast.toml").write_text("")
         (directory / "contracts" / "sales.toml").write_text(CONTRACT)
         for name, text in (MODELS if models is None else models).items():
             self.write(name, text)
+
+    @classmethod
+    def at(cls, url: str, directory: Path) -> ModelsProject:
+        """One that another process made."""
+        return cls(url, directory, {})
 
     def write(self, name: str, text: str) -> None:
         path = self.directory / "models" / f"{name}.sql"

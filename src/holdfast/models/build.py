@@ -92,6 +92,7 @@ class Builder:
     retry_for_s: float = 300.0
     is_stopping: Callable[[], bool] = lambda: False
     on_model: Callable[[ModelReport], None] = lambda _report: None
+    reports: list[ModelReport] = field(default_factory=list)  # also of a build that is stopped half-way
     blocked: dict[str, set[str]] = field(
         default_factory=dict
     )  # by model: partitions that failed, or were skipped for it
@@ -100,13 +101,12 @@ class Builder:
         """Build what is out of date. Errors of single partitions are in the reports."""
         for model in selection.models:
             self._prepare(model, selection)
-        reports = []
         for model in selection.models:
             if self.is_stopping():
                 break
-            reports.append(self._build_model(model, selection))
-            self.on_model(reports[-1])
-        return reports
+            self._build_model(model, selection)
+            self.on_model(self.reports[-1])
+        return self.reports
 
     def _prepare(self, model: Model, selection: Selection) -> None:
         if selection.reset and selection.days is None:
@@ -119,10 +119,11 @@ class Builder:
             chosen = [key for key in keys if selection.has(key)]
             self._try(lambda: reset_partitions(self.database, model, chosen), f"resetting {model.target}")
 
-    def _build_model(self, model: Model, selection: Selection) -> ModelReport:
+    def _build_model(self, model: Model, selection: Selection) -> None:
         plan, wanted = self._try(lambda: self._plan(model, selection), f"planning {model.target}")
         self._try(lambda: self._note_pending(plan), f"planning {model.target}")
         report = ModelReport(model.target, plan.current)
+        self.reports.append(report)
         report.stale_upstream = list(self._stale_upstream(model, selection))
         for dirty, reason in wanted:
             if self.is_stopping():
@@ -131,7 +132,6 @@ class Builder:
             if built.status in (FAILED, SKIPPED):
                 self.blocked.setdefault(model.name, set()).add(dirty.key)
             report.built.append(built)
-        return report
 
     def _plan(self, model: Model, selection: Selection) -> tuple[ModelPlan, list[tuple[Dirty, str]]]:
         with self.database.reading() as tx:

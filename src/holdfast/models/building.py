@@ -44,6 +44,7 @@ def build_partition(database: Database, graph: Graph, plan: ModelPlan, dirty: Di
             if built.changed:
                 touched = Touched(inserted=built.inserted, updated=built.updated, removed=built.removed)
                 add_touches(tx, model.name, run_id, {dirty.key: touched})
+            built.fingerprint = now
             _save(tx, place, built, now, plan.sql_hash, run_id)
             stage_rows(tx, built.stage_lines(model.target, run_id))
             reach("build.finished")

@@ -29,6 +29,7 @@ class Built:
     removed: int = 0
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
     error: str = ""
+    fingerprint: str = ""  # what it was built from
     began: float = field(default_factory=time.monotonic)
 
     @property

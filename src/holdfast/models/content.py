@@ -31,7 +31,7 @@ def write_partition(database: Database, tx: Transaction, graph: Graph, plan: Mod
     with built.timed("check"):
         if any(given.lookback_days for given in plan.inputs):
             tx.execute(f"DELETE FROM {quote(STAGING)} WHERE NOT ({within('')})")  # noqa: S608
-        built.rows = _check(tx, model, built.key, within)
+        built.rows = _check(tx, model, within)
     target = quoted_target(database, model)
     with built.timed("delete"):
         built.removed = tx.execute(
@@ -81,7 +81,7 @@ def staging_sql(database: Database, graph: Graph, plan: ModelPlan, key: str) -> 
     )
 
 
-def _check(tx: Transaction, model: Model, key: str, within: Callable[[str], str]) -> int:
+def _check(tx: Transaction, model: Model, within: Callable[[str], str]) -> int:
     """How many rows there are. Raises PartitionRefused where they cannot be the partition's content."""
     table, names = quote(STAGING), model.head.key
     row = tx.query(
@@ -91,16 +91,16 @@ def _check(tx: Transaction, model: Model, key: str, within: Callable[[str], str]
     )[0]
     for i, name in enumerate(names):
         if row[f"n{i}"]:
-            raise _refused(model, key, f"{int(row[f'n{i}']):,} rows have no {name}, which is in the key")
+            raise _refused(model, f"{_rows(row[f'n{i}'])} without {name}, which is in the key")
     if row["outside"]:
-        raise _refused(model, key, f"{int(row['outside']):,} rows are of another partition (by {_column(model)})")
+        raise _refused(model, f"{_rows(row['outside'])} of another partition (by {_column(model)})")
     listed = ", ".join(map(quote, names))
     twice = tx.query(
         f"SELECT {listed}, COUNT(*) AS times_given FROM {table} GROUP BY {listed} HAVING COUNT(*) > 1"  # noqa: S608
         f" ORDER BY {listed} LIMIT 1"
     )
     if twice:
-        raise _refused(model, key, f"the key {_spelled(twice[0], names)} comes {twice[0]['times_given']} times")
+        raise _refused(model, f"the key {_spelled(twice[0], names)} comes {twice[0]['times_given']} times")
     return int(row["n"])
 
 
@@ -112,9 +112,12 @@ def _spelled(row: Row, names: list[str]) -> str:
     return ", ".join(f"{name}={row[name]}" for name in names)
 
 
-def _refused(model: Model, key: str, what: str) -> PartitionRefused:
-    where = f"partition {key} of " if key else ""
+def _rows(count: int) -> str:
+    return "1 row is" if int(count) == 1 else f"{int(count):,} rows are"
+
+
+def _refused(model: Model, what: str) -> PartitionRefused:
     return PartitionRefused(
-        f"{where}{model.target}: {what}; the partition is as it was",
+        f"of what the SELECT gives {what}; the partition is as it was",
         hint=f"correct the SELECT in {model.path} and build again",
     )

@@ -7,7 +7,7 @@ from holdfast.domain.errors import TargetMismatch
 from holdfast.domain.table import MergeShape, physical_table
 from holdfast.engine.target import compare
 from holdfast.models.model import Model
-from holdfast.ports.database import Database, Transaction
+from holdfast.ports.database import Database, Row, Transaction
 from holdfast.touches import Touched, add_touches
 
 STAGING = "holdfast_model_rows"
@@ -24,17 +24,18 @@ def quoted_target(database: Database, model: Model) -> str:
 def ensure_table(database: Database, model: Model, run_id: str) -> None:
     """Make the table, or compare the one that is there. Raises TargetMismatch; then nothing was changed."""
     with database.transaction() as tx:
+        was_known = _states(tx, model)  # before the table: another builder may be making it at this moment
         found = tx.reflect(model.target)
-        known = tx.run("model_states", model=model.name).rows
         if found is None:
-            if known:  # somebody dropped it: what was built is not there any more
+            if was_known:  # somebody dropped it: what was built is not there any more
                 _forget(tx, model, run_id)
             tx.create_table(model.definition)
             return
         differences = compare(model.definition, found)
         names = {column.name for column in found.columns}
         differences += [f"column {name!r} is not in the head" for name in sorted(names - set(model.head.columns))]
-        if not differences and not known and tx.run("holds_rows", shape_of(model)).rows[0]["found"]:
+        holds_rows = tx.run("holds_rows", shape_of(model)).rows[0]["found"]
+        if not differences and holds_rows and not _states(tx, model):  # in this order: lines come before rows
             differences = ["it holds rows that no build put there"]
     if differences:
         raise TargetMismatch(
@@ -54,9 +55,13 @@ def reset_table(database: Database, model: Model, run_id: str) -> None:
 
 
 def _forget(tx: Transaction, model: Model, run_id: str) -> None:
-    rows = {row["partition_key"]: int(row["rows"]) for row in tx.run("model_states", model=model.name).rows}
+    rows = {row["partition_key"]: int(row["rows"]) for row in _states(tx, model)}
     add_touches(tx, model.name, run_id, {key: Touched(removed=count) for key, count in rows.items() if count})
     tx.run("model_states_drop", model=model.name)
+
+
+def _states(tx: Transaction, model: Model) -> list[Row]:
+    return tx.run("model_states", model=model.name).rows
 
 
 def reset_partitions(database: Database, model: Model, keys: list[str]) -> None:

@@ -61,9 +61,8 @@ def build(
         result = wiring_models.build(holdfast, graph, ask, on_model=shown)
     if as_json:
         output.terminal_object(_as_object(result))
-    elif result.error:
-        output.print_error(result.error.message, result.error.hint)
     if result.error:
+        output.print_error(result.error.message, result.error.hint)
         raise typer.Exit(result.error.exit_code)
 
 
