@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
-FILES = {".gitignore", "holdfast.toml", "contracts/usage.toml", "data/usage.csv", "models/README.md"}
+MODELS = {"models/README.md", "models/gold/revenue_monthly.sql"}
+FILES = {".gitignore", "holdfast.toml", "contracts/usage.toml", "data/usage.csv", *MODELS}
 
 
 def holdfast(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +49,17 @@ def test_the_small_file_has_one_broken_row_of_each_kind_and_nothing_else_is_reje
     assert loaded.returncode == 0, loaded.stderr
     [usage] = json.loads(loaded.stdout)["datasets"]
     assert (usage["read"], usage["inserted"], usage["superseded"], usage["rejected"]) == (203, 189, 3, 11)
+
+
+def test_the_model_is_built_from_the_small_file(tmp_path: Path) -> None:
+    holdfast("init", cwd=tmp_path)
+    holdfast("load", "usage", cwd=tmp_path)
+    built = holdfast("build", "--json", cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    [model] = json.loads(built.stdout)["models"]
+    with closing(connect(tmp_path / "holdfast.db")) as database:
+        [bills] = database.execute("SELECT SUM(bill_count) FROM gold_revenue_monthly").fetchone()
+    assert (model["model"], model["failed"], bills) == ("gold.revenue_monthly", 0, 189)
 
 
 def test_init_twice_refuses_and_changes_nothing(tmp_path: Path) -> None:
