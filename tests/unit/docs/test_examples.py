@@ -53,7 +53,7 @@ def test_the_quick_start_prints_what_the_readme_says(tmp_path: Path) -> None:
 
 def _lasting(session: str) -> str:
     """A session without what differs from run to run: of two rows with one key the later may be written first."""
-    masked = re.sub(r"[\d.]+ s · (?:[\d,]+ rows/s · )?run \w+", "T", session)
+    masked = re.sub(r"[\d.]+ s(?:$| · (?:[\d,]+ rows/s · )?run \w+)", "T", session, flags=re.MULTILINE)
     return re.sub(r"[\d,]+ updated · [\d,]+ unchanged · (?:[\d,]+ superseded · )?", "", masked)
 
 
