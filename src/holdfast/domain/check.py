@@ -308,6 +308,15 @@ def _problem(kind: str, place: tuple[int | str, ...], error: str, message: str) 
     return f"{kind}: {where + ': ' if where else ''}{message.removeprefix('Value error, ')}"
 
 
+def check_problems_of_model(
+    checks: Sequence[Check], types: Mapping[str, ColumnType], key: Sequence[str], partition_column: str | None
+) -> list[str]:
+    """The same for a table that is built: it has no files, no rejects, and no history of values."""
+    loaded = [c for c in checks if c.kind in ("reject_share", "closed_period") or getattr(c, "against", "") == "files"]
+    problems = [f"check {check.title!r}: it is for tables that are loaded, and this one is built" for check in loaded]
+    return problems + check_problems(checks, types, key, partition_column)
+
+
 AnyCheck = Annotated[SerializeAsAny[Check], BeforeValidator(_check_from)]
 
 

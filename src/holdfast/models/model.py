@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from holdfast.domain.check import AnyCheck, check_problems_of_model
 from holdfast.domain.contract import Names, TypeField
 from holdfast.domain.errors import ModelError
 from holdfast.domain.formats import Strict
@@ -67,6 +68,7 @@ class Head(Strict):
     dialect: str = "postgres"
     description: str = ""
     inputs: dict[str, InputRule] = Field(default_factory=dict)
+    checks: list[AnyCheck] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -81,6 +83,9 @@ class Head(Strict):
         if self.dialect not in DIALECTS:
             problems.append(f"dialect {self.dialect!r}: expected one of {', '.join(DIALECTS)}")
         problems += _partition_problems(self)
+        if not problems:
+            by = self.partition.column if self.partition else None
+            problems = check_problems_of_model(self.checks, self.columns, self.key, by)
         if problems:
             raise ValueError("; ".join(problems))
         return self

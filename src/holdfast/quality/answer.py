@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from holdfast.ports.database import Row
+from holdfast.ports.database import Row, Transaction
 
 SAMPLE_ROWS = 5
 COUNT_COLUMN = "holdfast_failing"
@@ -60,6 +60,12 @@ class Question:
     whole: bool = False
     reads: tuple[str, ...] = ()
     identity: tuple[object, ...] = ()
+    asks: Callable[[Transaction], Finding] | None = None  # where one statement is not enough
+
+    def find(self, tx: Transaction) -> Finding:
+        if self.asks:
+            return self.asks(tx)
+        return self.judge(tx.query(self.query.sql if self.whole else self.query.counted, self.query.binds))
 
     @property
     def hash(self) -> str:

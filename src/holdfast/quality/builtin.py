@@ -12,11 +12,13 @@ from typing import Any
 
 from holdfast.adapters.databases.statements import fill
 from holdfast.domain.check import Check, RejectShare, RowCount
-from holdfast.ports.database import Row
+from holdfast.ports.database import Row, Transaction
 from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, sample_of
 from holdfast.quality.subject import Place
 
 FATES, FILES, COUNT = "rows_have_one_fate", "files_are_accounted_for", "table_count"
+CURRENT = "partitions_current"
+BUILT_IN_MODEL = (Check(kind="built_in", name=CURRENT),)
 BUILT_IN = tuple(Check(kind="built_in", name=name) for name in (FATES, FILES, COUNT))
 
 
@@ -112,7 +114,34 @@ def _percent(row: Row) -> str:
     return f"{Decimal(100 * int(row['rows_rejected'])) / int(row['rows_read']):.2f}"
 
 
-_MAKERS: dict[str, Callable[[Check, Place], Question]] = {FATES: _fates, FILES: _files, COUNT: _count}
+def _current(_check: Check, place: Place) -> Question:
+    """No partition older than what it is made of. Which those are is the builder's own judgement."""
+    from holdfast.models.planning import plan_model
+
+    graph, model = place.subject.graph, place.subject.model
+    assert graph
+    assert model
+
+    def asks(tx: Transaction) -> Finding:
+        plan = plan_model(place.database, tx, graph, model)
+        bad = [{"partition": one.key or "whole table", "why": one.reason} for one in plan.dirty]
+        told = ", ".join(f"{row['partition']} ({row['why']})" for row in bad[:3]) + (", ..." if len(bad) > 3 else "")
+        good = f"{counted(plan.current, 'partition')}, all current"
+        found = (
+            f"{counted(len(bad), 'partition')} to build: {told}; run: holdfast build {model.target}" if bad else good
+        )
+        return Finding(len(bad), "expected no partition older than its inputs", found, bad[:SAMPLE_ROWS])
+
+    query = Query(place.database.statement("model_states"), {"model": model.name})
+    return Question(query, lambda _rows: Finding(0, "", ""), asks=asks)
+
+
+_MAKERS: dict[str, Callable[[Check, Place], Question]] = {
+    CURRENT: _current,
+    FATES: _fates,
+    FILES: _files,
+    COUNT: _count,
+}
 
 
 def ledger_question(check: Check, place: Place) -> Question | None:

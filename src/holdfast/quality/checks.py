@@ -17,7 +17,7 @@ from holdfast.domain.errors import HoldfastError, TransientError
 from holdfast.fx.moments import now
 from holdfast.ports.database import Database, Transaction
 from holdfast.quality.answer import Finding, Query, Question
-from holdfast.quality.builtin import BUILT_IN, ledger_question
+from holdfast.quality.builtin import BUILT_IN, BUILT_IN_MODEL, ledger_question
 from holdfast.quality.day_rules import day_question
 from holdfast.quality.results import CheckResult, save, standing, status_of
 from holdfast.quality.row_rules import ROW_KINDS, RowRule, row_rule
@@ -36,8 +36,8 @@ class Statement:
 
 
 def checks_of(subject: Subject) -> list[Check]:
-    """What is checked of a table: what every dataset has, then what was declared, in its order."""
-    return [*(BUILT_IN if subject.contract else ()), *subject.checks]
+    """What is checked of a table: what every dataset or model has, then what was declared, in its order."""
+    return [*(BUILT_IN_MODEL if subject.model else BUILT_IN), *subject.checks]
 
 
 def statements(database: Database, subject: Subject) -> list[Statement]:
@@ -164,7 +164,7 @@ def _asked(place: Place, check: Check, moment: datetime, *, full: bool) -> Check
         with place.database.reading() as tx:
             print_of = _fingerprint(tx, question)
             known = None if full or print_of is None else standing(tx, dataset, check, question.hash, print_of)
-            finding = known or _find(tx, question)
+            finding = known or question.find(tx)
         return _result(
             dataset, check, finding, began, sql_hash=question.hash, fingerprint=print_of, stands=known is not None,
             partitions_read=0 if known else None,
@@ -173,11 +173,6 @@ def _asked(place: Place, check: Check, moment: datetime, *, full: bool) -> Check
         raise
     except HoldfastError as error:
         return _broken(dataset, check, error, began)
-
-
-def _find(tx: Transaction, question: Question) -> Finding:
-    query = question.query
-    return question.judge(tx.query(query.sql if question.whole else query.counted, query.binds))
 
 
 def _fingerprint(tx: Transaction, question: Question) -> str | None:

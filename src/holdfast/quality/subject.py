@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from holdfast.adapters.databases.identifiers import quote, quote_table
 from holdfast.domain.check import Check
@@ -15,6 +16,10 @@ from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import Partition, physical_table
 from holdfast.domain.types import ColumnType, Kind
 from holdfast.ports.database import Database
+
+if TYPE_CHECKING:
+    from holdfast.models.graph import Graph
+    from holdfast.models.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,9 @@ class Subject:
     primary_key: tuple[str, ...]
     partition: Partition | None
     checks: Sequence[Check] = ()
-    contract: Contract | None = None  # of a dataset; None: a model
+    contract: Contract | None = None  # of a dataset
+    model: Model | None = None  # of a table that is built, and the graph it stands in
+    graph: Graph | None = None
 
 
 def of_contract(contract: Contract) -> Subject:
@@ -42,6 +49,21 @@ def of_contract(contract: Contract) -> Subject:
         partition=contract.table_partition,
         checks=contract.checks,
         contract=contract,
+    )
+
+
+def of_model(model: Model, graph: Graph) -> Subject:
+    by = model.head.partition
+    return Subject(
+        name=model.target,
+        relation=model.target,
+        types=model.head.columns,
+        key=tuple(model.head.key),
+        primary_key=tuple(model.head.key),
+        partition=Partition(by.column, model.head.columns[by.column], by.grain.value) if by else None,
+        checks=model.head.checks,
+        model=model,
+        graph=graph,
     )
 
 
@@ -67,19 +89,25 @@ class Place:
 
     def slice(self) -> str:
         """The key of the partition a row of `t` is in; '' where the table has none."""
-        return self.database.partition_key(self.subject.partition, "t") if self.subject.partition else "''"
+        return self._key(self.subject.partition, "t") if self.subject.partition else "''"
 
     def day(self, column: str, alias: str = "t", kind: ColumnType | None = None) -> str:
         """The day (UTC) of a column of `t`, as text. Without a column that of the partition."""
         partition = self.subject.partition
         name = column or (partition.column if partition else "")
         by_day = Partition(name, kind or self.subject.types[name], "day")
-        return self.database.partition_key(by_day, alias)
+        return self._key(by_day, alias)
 
     def month(self, column: str) -> str:
         name = column or (self.subject.partition.column if self.subject.partition else "")
-        return self.database.partition_key(Partition(name, self.subject.types[name], "month"), "t")
+        return self._key(Partition(name, self.subject.types[name], "month"), "t")
+
+    def _key(self, partition: Partition, alias: str) -> str:
+        """A column of texts has the key itself: a model's months are `2024-06`."""
+        if partition.type.kind is Kind.STRING:
+            return f"{alias}.{quote(partition.column)}"
+        return self.database.partition_key(partition, alias)
 
 
 DATE = ColumnType(Kind.DATE)
-__all__ = ["DATE", "Place", "Subject", "of_contract"]
+__all__ = ["DATE", "Place", "Subject", "of_contract", "of_model"]

@@ -13,9 +13,10 @@ from holdfast.interfaces.cli.opening import contract_of, opened
 from holdfast.interfaces.cli.options import Db, Json, OptionalDataset
 
 if TYPE_CHECKING:
-    from holdfast.domain.contract import Contract
+    from holdfast import wiring
     from holdfast.interfaces.config import Project
     from holdfast.quality.results import CheckResult
+    from holdfast.quality.subject import Subject
 
 commands = typer.Typer()
 _MARKS = {"passed": "ok", "warned": "WARN", "failed": "FAILED", "error": "ERROR", "skipped": "skipped"}
@@ -43,24 +44,38 @@ def check(
     if history:
         _history(project, dataset, most, as_json)
         return
-    contracts = [contract_of(project, name) for name in ([dataset] if dataset else project.dataset_names())]
-    if not contracts:
+    if not project.dataset_names():
         raise UsageError(
             f"there is no contract in {project.contracts_directory}",
             hint="make one with: holdfast contract infer FILE > contracts/NAME.toml",
         )
     if show_sql:
-        _show_sql(project, contracts, as_json)
-        return
-    _check(project, contracts, full, as_json)
+        _show_sql(project, dataset, as_json)
+    else:
+        _check(project, dataset, full, as_json)
 
 
-def _check(project: Project, contracts: list[Contract], full: bool, as_json: bool) -> None:
+def _subjects(project: Project, holdfast: wiring.Project, name: str | None) -> list[Subject]:
+    """The dataset or model of this name; all of them if there is none."""
+    from holdfast import wiring_models
+    from holdfast.quality.subject import of_contract, of_model
+
+    models = project.directory / "models"
+    if name in project.dataset_names() or (name and not models.is_dir()):
+        return [of_contract(contract_of(project, name))]
+    datasets = [] if name else [of_contract(contract_of(project, each)) for each in project.dataset_names()]
+    if not models.is_dir():
+        return datasets
+    graph = wiring_models.graph_of(holdfast, project.contracts(), project.fx.table, models)
+    return datasets + [of_model(model, graph) for model in graph.chosen([name] if name else [])]
+
+
+def _check(project: Project, name: str | None, full: bool, as_json: bool) -> None:
     from holdfast.quality.results import verdict
-    from holdfast.wiring_checks import check_contracts
+    from holdfast.wiring_checks import check_subjects
 
     with opened(project) as holdfast:
-        run_id, results = check_contracts(holdfast, contracts, full=full)
+        run_id, results = check_subjects(holdfast, _subjects(project, holdfast, name), full=full)
     error = verdict(results)
     if as_json:
         told = {"run_id": run_id, "checks": described(results)}
@@ -125,12 +140,12 @@ def described(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
     ]
 
 
-def _show_sql(project: Project, contracts: list[Contract], as_json: bool) -> None:
+def _show_sql(project: Project, name: str | None, as_json: bool) -> None:
     from holdfast.quality.checks import statements
-    from holdfast.quality.subject import of_contract
 
     with opened(project, upgrade=False) as holdfast:
-        found = [one for contract in contracts for one in statements(holdfast.database, of_contract(contract))]
+        subjects = _subjects(project, holdfast, name)
+        found = [one for subject in subjects for one in statements(holdfast.database, subject)]
     if as_json:
         told = [
             {"dataset": s.dataset, "check": s.check.title, "sql": s.query.sql, "binds": dict(s.query.binds)}
