@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.acceptance.items_project import HEADER, ItemsProject, items
@@ -119,3 +124,55 @@ def test_declarations_that_do_not_fit_are_told(sqlite_url: str, tmp_path: Path, 
     code, _, err = project.run("contract", "check", "items")
     assert code == 2
     assert said in err
+
+
+def test_a_model_older_than_its_inputs_is_told(project: ItemsProject) -> None:
+    """A model has checks of its own, and the one every model has: what is built is as its inputs are."""
+    models = project.directory / "models" / "gold"
+    models.mkdir(parents=True)
+    head = 'key = ["name"]\n[columns]\nname = "string(40)"\ntotal = "decimal(14,2)"\n[[checks]]\nkind = "range"\n'
+    head += 'column = "total"\nmax = 25\nseverity = "warn"\n'
+    sql = "SELECT name, SUM(amount) AS total FROM items GROUP BY name"
+    (models / "totals.sql").write_text(f"/*---\n{head}---*/\n{sql}\n")
+    project.load()
+    project.told("build")
+    assert [c["status"] for c in project.told("check", "totals")["checks"]] == ["passed", "passed"]
+    project.write(HEADER + items(21, 26), "b.csv")
+    project.load()
+    code, out, _ = project.run("check", "totals")
+    assert code == 3
+    assert "found 1 partition to build: whole table (changed: items); run: holdfast build gold.totals" in out
+    project.told("build")
+    told = project.told("check")["checks"]
+    assert [(c["check"], c["status"], c["failing"]) for c in told if c["dataset"] == "gold.totals"] == [
+        ("partitions_current", "passed", 0),
+        ("range(total)", "warned", 2),
+    ]
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "parquet", "append", "replace", "landing", "empty"])
+def test_what_every_dataset_keeps_holds_for_every_way_in(sqlite_url: str, tmp_path: Path, form: str) -> None:
+    """Files of every form, changed and replaced ones, and rejects that were mended: nothing is told that is not so."""
+    disposition = form if form in ("append", "replace") else "merge"
+    project = ItemsProject(tmp_path / "project", sqlite_url, disposition=disposition)
+    first, more = HEADER + items(1, 60) + "61,bad,x\n", HEADER + items(2, 40, "other") + "\n\n" + items(70, 99)
+    suffix = form if "." in form or form == "parquet" else "csv"
+    project.top = "publish = 'load'" if form == "landing" else ""
+    path = project.directory / "contracts" / "items.toml"
+    project.write_contract()
+    path.write_text(path.read_text().replace("*.csv", f"*.{suffix}"))
+    for text in [HEADER] if form == "empty" else [first, more, more + items(100, 110)]:
+        project.write(in_form(text, suffix), f"a.{suffix}")
+        project.load()
+        statuses = {c["check"]: (c["status"], c["found"]) for c in project.told("check", "items")["checks"]}
+        assert {status for status, _ in statuses.values()} == {"passed"}, statuses
+
+
+def in_form(text: str, suffix: str) -> bytes:
+    rows = [line.split(",") for line in text.splitlines()[1:] if line and "bad" not in line]
+    if suffix == "parquet":
+        out = BytesIO()
+        columns = {"id": [int(r[0]) for r in rows], "name": [r[1] for r in rows]}
+        pq.write_table(pa.table({**columns, "amount": [Decimal(r[2]) for r in rows]}), out, row_group_size=9)
+        return out.getvalue()
+    return gzip.compress(text.encode()) if suffix == "csv.gz" else text.encode()
