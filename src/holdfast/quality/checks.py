@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from holdfast.domain.check import Check
 from holdfast.domain.errors import HoldfastError, TransientError
@@ -19,11 +20,14 @@ from holdfast.ports.database import Database, Transaction
 from holdfast.quality.answer import Finding, Query, Question
 from holdfast.quality.builtin import BUILT_IN, BUILT_IN_MODEL, ledger_question
 from holdfast.quality.day_rules import day_question
+from holdfast.quality.local_rules import find_local, local_rule, remember_local
 from holdfast.quality.results import CheckResult, save, standing, status_of
 from holdfast.quality.row_rules import ROW_KINDS, RowRule, row_rule
-from holdfast.quality.slices import Sliced, failing_rows, fingerprints, remember, sliced
+from holdfast.quality.slices import failing_rows, fingerprints, remember, sliced
 from holdfast.quality.subject import Place, Subject
 from holdfast.quality.table_rules import table_question
+
+Keep = Callable[[Transaction], None]  # writes what need not be looked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,13 @@ def check_table(
         there = tx.reflect(subject.relation)
     if there is None:
         results = [_skipped(subject, check) for check in checks]
-        counted: list[tuple[Sliced, str]] = []
+        kept: list[Keep] = []
     else:
-        by_row, counted = _row_results(place, [check for check in checks if isinstance(check, ROW_KINDS)], full=full)
-        results = [by_row.get(check.title) or _asked(place, check, moment, full=full) for check in checks]
+        by_row, kept = _row_results(place, [check for check in checks if isinstance(check, ROW_KINDS)], full=full)
+        results = [by_row.get(check.title) or _asked(place, check, moment, kept, full=full) for check in checks]
     with database.transaction() as tx:
-        for one, title in counted:
-            remember(tx, place, one, title)
+        for keep in kept:
+            keep(tx)
         save(tx, results, run_id, already)
     return results
 
@@ -114,10 +118,7 @@ def _broken(dataset: str, check: Check, error: HoldfastError, began: float) -> C
     )
 
 
-Counted = list[tuple[Sliced, str]]
-
-
-def _row_results(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[dict[str, CheckResult], Counted]:
+def _row_results(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[dict[str, CheckResult], list[Keep]]:
     """Results of checks of single rows, by title, and the tallies to remember. All share one scan, if they can."""
     try:
         return _rows_together(place, checks, full=full) if checks else ({}, [])
@@ -125,7 +126,7 @@ def _row_results(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[
         raise
     except HoldfastError:
         results: dict[str, CheckResult] = {}
-        counted: Counted = []
+        kept: list[Keep] = []
         for check in checks:  # one of them is the cause: the others shall be asked
             began = time.monotonic()
             try:
@@ -135,11 +136,11 @@ def _row_results(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[
             except HoldfastError as error:
                 found, more = {check.title: _broken(place.subject.name, check, error, began)}, []
             results |= found
-            counted += more
-        return results, counted
+            kept += more
+        return results, kept
 
 
-def _rows_together(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[dict[str, CheckResult], Counted]:
+def _rows_together(place: Place, checks: Sequence[Check], *, full: bool) -> tuple[dict[str, CheckResult], list[Keep]]:
     rules: list[RowRule] = [row_rule(check, place) for check in checks]
     results: dict[str, CheckResult] = {}
     with place.database.reading() as tx:
@@ -154,13 +155,21 @@ def _rows_together(place: Place, checks: Sequence[Check], *, full: bool) -> tupl
                 place.subject.name, rule.check, finding, began, sql_hash=rule.hash(place), partitions_read=read,
                 stands=read == 0,
             )  # fmt: skip
-    return results, [(one, rule.check.title) for one, rule in zip(found, rules, strict=True)]
+    return results, [partial(remember, place=place, one=one, title=one.rule.check.title) for one in found]
 
 
-def _asked(place: Place, check: Check, moment: datetime, *, full: bool) -> CheckResult:
+def _asked(place: Place, check: Check, moment: datetime, kept: list[Keep], *, full: bool) -> CheckResult:
     began, dataset = time.monotonic(), place.subject.name
     try:
         question = _question(check, place, moment)
+        if rule := local_rule(check, place, question):
+            with place.database.reading() as tx:
+                one = find_local(tx, place, rule, check.title, full=full)
+            kept.append(partial(remember_local, place=place, one=one, title=check.title))
+            read = None if one.read is None else len(one.read)
+            return _result(
+                dataset, check, one.finding(), began, sql_hash=question.hash, partitions_read=read, stands=read == 0
+            )
         with place.database.reading() as tx:
             print_of = _fingerprint(tx, question)
             known = None if full or print_of is None else standing(tx, dataset, check, question.hash, print_of)

@@ -119,13 +119,17 @@ def _gaps(days: Days, skipped: set[str]) -> list[date]:
     return [day for day in every if day not in days and WEEKDAYS[day.weekday()] not in skipped]
 
 
-def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
+def outlier_lines(check: RevenueOutlier, place: Place) -> tuple[str, str]:
+    """What is selected of a table (without its WHERE), and what that is grouped by."""
     day, by = place.day(check.day_column), [f"t.{quote(name)}" for name in check.by]
     names = "".join(f", {name} AS by_{i}" for i, name in enumerate(by))
-    query = Query(
-        f"SELECT {day} AS day{names}, SUM(t.{quote(check.column)}) AS total FROM {place.table} AS t\n"  # noqa: S608
-        f"GROUP BY {', '.join([day, *by])}"
-    )
+    selected = f"{day} AS day{names}, SUM(t.{quote(check.column)}) AS total FROM {place.table} AS t"
+    return selected, ", ".join([day, *by])
+
+
+def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
+    selected, grouped = outlier_lines(check, place)
+    query = Query(f"SELECT {selected} GROUP BY {grouped}")
     per = f" per {', '.join(check.by)}" if check.by else ""
     scale = place.subject.types[check.column].scale or 0
     expected = f"{check.column}: expected no day{per} whose sum is above {check.mads_max} median deviations"
@@ -134,7 +138,7 @@ def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
         groups: dict[tuple[str, ...], Days] = defaultdict(dict)
         for row in rows:
             if row["day"] and row["total"] is not None:
-                group = tuple(str(row[f"by_{i}"]) for i in range(len(by)))
+                group = tuple(str(row[f"by_{i}"]) for i in range(len(check.by)))
                 groups[group][date.fromisoformat(row["day"])] = round(Decimal(str(row["total"])), scale)
         enough = {group: days for group, days in groups.items() if len(days) >= check.history_days_min}
         if not enough:

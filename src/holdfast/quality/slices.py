@@ -82,7 +82,12 @@ def _stale(now: Fingerprints, kept: Known, partition: Partition | None) -> froze
     """Partitions whose touches are others than when they were counted; None: the whole table is to be counted."""
     if not kept:
         return None
-    stale = frozenset(key for key in now.keys() | kept.keys() if now.get(key, "") != kept.get(key, ("", None))[0])
+    return stale_keys(now, {key: fingerprint for key, (fingerprint, _) in kept.items()}, partition)
+
+
+def stale_keys(now: Fingerprints, kept: Mapping[str, str], partition: Partition | None) -> frozenset[str] | None:
+    """Partitions whose touches are others than those kept; None: partitions are not what they were."""
+    stale = frozenset(key for key in now.keys() | kept.keys() if now.get(key, "") != kept.get(key, ""))
     chars = partition.key_chars if partition else 0
     return stale if all(len(key) == chars for key in stale) else None
 
@@ -199,23 +204,30 @@ def failing_rows(tx: Transaction, place: Place, one: Sliced) -> list[Row]:
 
 def remember(tx: Transaction, place: Place, one: Sliced, title: str) -> None:
     """Keep what was counted now; partitions that stayed as they were are kept already."""
-    check_id = one.rule.hash(place)
+    fresh = {
+        key: {"table_rows": t.rows, "failing": t.failing, "lowest": t.lowest, "highest": t.highest, "found_lines": None}
+        for key, t in one.tallies.items()
+    }
+    keep_partitions(tx, place, title, one.rule.hash(place), one.read, fresh, one.fingerprints)
+
+
+def keep_partitions(
+    tx: Transaction,
+    place: Place,
+    title: str,
+    check_id: str,
+    read: set[str] | None,
+    found: Mapping[str, dict[str, Any]],
+    prints: Fingerprints,
+) -> None:
+    """Write what was found in the partitions that were `read` (None: in all)."""
+    mine = {"dataset": place.subject.name, "check_name": title, "check_id": check_id}
     tx.run("check_partitions_forget", dataset=place.subject.name, check_name=title, check_id=check_id)
-    if one.read is None:
+    if read is None:
         tx.run("check_partitions_clear", check_id=check_id)
-    fresh: Mapping[str, Tally] = {k: t for k, t in one.tallies.items() if one.read is None or k in one.read}
     rows = [
-        {
-            "check_id": check_id,
-            "partition_key": key,
-            "dataset": place.subject.name,
-            "check_name": title,
-            "fingerprint": one.fingerprints.get(key, ""),
-            "table_rows": tally.rows,
-            "failing": tally.failing,
-            "lowest": tally.lowest,
-            "highest": tally.highest,
-        }
-        for key, tally in fresh.items()
+        {**mine, "partition_key": key, "fingerprint": prints.get(key, ""), **columns}
+        for key, columns in found.items()
+        if read is None or key in read
     ]
     tx.upsert("ops.check_partition", rows, key=["check_id", "partition_key"])

@@ -5,7 +5,7 @@ SELECT partition_key, SUM(touches) AS touches, SUM(hash) AS hash FROM {ops}touch
 WHERE relation = :relation GROUP BY partition_key
 
 -- name: check_partitions
-SELECT partition_key, fingerprint, table_rows, failing, lowest, highest FROM {ops}check_partition
+SELECT partition_key, fingerprint, table_rows, failing, lowest, highest, found_lines FROM {ops}check_partition
 WHERE check_id = :check_id
 
 -- name: check_partitions_clear

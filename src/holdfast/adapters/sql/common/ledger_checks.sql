@@ -25,7 +25,8 @@ CREATE TABLE {ops}check_result (
 CREATE INDEX {ops_index}check_result_by_name ON {ops}check_result (dataset, check_name)
 
 -- name: ledger_8_check_partition
--- Of a check of single rows: how many failed in a partition, and under which touches they were counted.
+-- What a check found in a partition, and under which touches: how many rows fail, the least and greatest value of them, and
+-- lines of a check by day, as JSON.
 CREATE TABLE {ops}check_partition (
     check_id VARCHAR(64) NOT NULL,
     partition_key VARCHAR(10) NOT NULL,
@@ -36,5 +37,6 @@ CREATE TABLE {ops}check_partition (
     failing BIGINT NOT NULL,
     lowest TEXT,
     highest TEXT,
+    found_lines TEXT,
     PRIMARY KEY (check_id, partition_key)
 )
