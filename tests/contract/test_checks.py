@@ -210,36 +210,38 @@ DAILY: list[dict[str, Any]] = [
     {"kind": "unique", "columns": ["date", "code"]},
     {"kind": "volume", "mads_max": 5},
     {"kind": "revenue_outlier", "column": "amount", "by": "currency"},
+    {"kind": "currency_coverage", "column": "currency", "currencies": ["EUR", "USD"]},
 ]
 
 
 def test_so_it_is_with_checks_that_come_apart_by_day(database: Database) -> None:
     prepare(database, good_rows())
     first = checked(database, *DAILY)
-    assert [(r.status, r.partitions_read) for r in first.values()] == [("passed", None)] * 3
+    assert [(r.status, r.partitions_read) for r in first.values()] == [("passed", None)] * 4
     before = {name: result.finding.found for name, result in first.items()}
     table = "ref.sales" if database.traits.has_schemas else "ref_sales"
     late = good_rows()[20]
     with database.transaction() as tx:
-        tx.execute(f"UPDATE {table} SET amount = 77777, code = 'AB-3' WHERE id = 2")
+        tx.execute(f"UPDATE {table} SET amount = 77777, code = 'AB-3', currency = 'USD' WHERE id = 2")
+        tx.execute(f"DELETE FROM {table} WHERE id = 21")
         tx.insert_many("ref.sales", [{**late, "id": 900 + n, "amount": 9999, "_origin": n} for n in range(3)])
         add_touches(tx, "ref.sales", "run", {str(DAYS[10]): Touched(3)})
     found = checked(database, *DAILY)
-    assert [(r.finding.failing, r.partitions_read) for r in found.values()] == [(1, 1)] * 3, (
-        "the late day, and no other"
-    )
+    assert [(r.finding.failing, r.partitions_read) for r in found.values()] == [(1, 1)] * 4, "of the late day alone"
     assert [r.finding.found for r in found.values()] == [
         "1 value in several rows",
-        f"1 day: {DAYS[10]} 5 between 2 and 2 (median 2)",
+        f"1 day: {DAYS[10]} 4 between 2 and 2 (median 2)",
         f"1 anomalous day: {DAYS[10]} EUR 30103.00 between 79 and 127 (median 103)",
+        f"1 missing: {DAYS[10]} USD",
     ]
     again = checked(database, *DAILY)
     assert [(r.finding.found, r.stands) for r in again.values()] == [(r.finding.found, True) for r in found.values()]
     full = checked(database, *DAILY, full=True)
-    assert [r.finding.failing for r in full.values()] == [2, 1, 2]
+    assert [r.finding.failing for r in full.values()] == [2, 1, 2, 2]
     with database.transaction() as tx:
         tx.execute(f"DELETE FROM {table} WHERE id >= 900")
-        tx.execute(f"UPDATE {table} SET amount = 102, code = 'AB-2' WHERE id = 2")
+        tx.execute(f"UPDATE {table} SET amount = 102, code = 'AB-2', currency = 'EUR' WHERE id = 2")
+        tx.insert_many("ref.sales", [good_rows()[21]])
         add_touches(tx, "ref.sales", "run", {str(DAYS[10]): Touched(removed=3), str(DAYS[1]): Touched(updated=1)})
     good = checked(database, *DAILY)
     assert {name: result.finding.found for name, result in good.items()} == before

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.domain.check import Check, DuplicateKeys, RevenueOutlier, RowCount, Unique, Volume
+from holdfast.domain.check import Check, CurrencyCoverage, DuplicateKeys, RevenueOutlier, RowCount, Unique, Volume
 from holdfast.domain.types import Kind
 from holdfast.ports.database import Row, Transaction
 from holdfast.quality.answer import COUNT_COLUMN, SAMPLE_ROWS, Finding, Question, hash_of
@@ -85,7 +85,23 @@ def local_rule(check: Check, place: Place, question: Question) -> LocalRule | No
         selected, by = outlier_lines(check, place)
         lines = f"{part}, {selected}"
         return LocalRule(question, lambda where: f"{lines}{where} GROUP BY {place.slice()}, {by}", whole=True)
+    if isinstance(check, CurrencyCoverage):
+        period = day if check.per == "day" else place.month("")
+        column = f"t.{quote(check.column)}"
+        lines = f"{part}, {period} AS period, {column} AS currency FROM {place.table} AS t"
+        by_line = replace(question, judge=lambda rows: question.judge(missing_currencies(check.currencies, rows)))
+        grouped = f" GROUP BY {place.slice()}, {period}, {column}"
+        return LocalRule(by_line, lambda where: f"{lines}{where}{grouped}", whole=True)
     return None
+
+
+def missing_currencies(wanted: list[str], lines: list[Row]) -> list[Row]:
+    """Periods and currencies that no line has, as the check's own statement gives them."""
+    used = {(line["period"], line["currency"]) for line in lines}
+    currencies = set(wanted) or {currency for _, currency in used if currency is not None}
+    periods = sorted({period for period, _ in used})
+    missing = [(period, code) for period in periods for code in sorted(currencies) if (period, code) not in used]
+    return [{"period": p, "currency": c, COUNT_COLUMN: len(missing)} for p, c in missing[:SAMPLE_ROWS]]
 
 
 def _repeated(place: Place, part: str, columns: list[str], where: str) -> str:
