@@ -98,6 +98,8 @@ ITEMS = contract_from(
         "table": "silver.items",
         "primary_key": ["id", "zone"],
         "partition": {"column": "day", "grain": "month"},
+        "checks": [{"kind": "closed_period", "closed_before": "2024-02-01"}],
+        "check_after_load": False,
         "columns": [
             {"name": "id", "type": "bigint"},
             {"name": "zone", "type": "string(9)"},
@@ -142,28 +144,28 @@ def test_history_is_read_back_and_summed_alike(database_url: str, tmp_path: Path
             report, found = changes_in(project, ITEMS, Asked(**asked), rows_most=99)
             told = changes_told(ITEMS, report, found)
             assert report.values == len(told["rows"]) == sum(one["values"] for one in told["sums"])
-            names = ("values", "moved", "empty_before", "sum_before", "sum_after", "difference")
+            names = ("values", "moved", "closed", "empty_before", "sum_before", "sum_after", "difference")
             return {(one["column"], one["partition"]): tuple(one[name] for name in names) for one in told["sums"]}
 
         # 1 and 2 are of February in the end; that 2's amount is 0.5 again in c.csv changes nothing
         amounts = {
-            ("amount", "2024-01"): (1, 0, 0, "0.20", "1000000000.01", "999999999.81"),
-            ("amount", "2024-02"): (3, 1, 1, "0.40", "1.50", "1.10"),
+            ("amount", "2024-01"): (1, 0, 1, 0, "0.20", "1000000000.01", "999999999.81"),
+            ("amount", "2024-02"): (3, 1, 1, 1, "0.40", "1.50", "1.10"),
         }
         assert sums(column="amount") == amounts
         assert sums(column="amount", partition="2024-01") == amounts | {
-            ("amount", "2024-02"): (1, 1, 0, "0.10", "0.30", "0.20")
+            ("amount", "2024-02"): (1, 1, 1, 0, "0.10", "0.30", "0.20")
         }
         assert (
             sums(since=runs[1])
             == sums()
             == amounts
             | {
-                ("day", "2024-02"): (1, 1, 0, None, None, None),
-                ("paid", "2024-01"): (1, 0, 1, None, None, None),
+                ("day", "2024-02"): (1, 1, 1, 0, None, None, None),
+                ("paid", "2024-01"): (1, 0, 1, 1, None, None, None),
             }
         )
-        assert sums(since=runs[2]) == {("amount", "2024-02"): (1, 0, 0, "0.30", "0.70", "0.40")}
+        assert sums(since=runs[2]) == {("amount", "2024-02"): (1, 0, 0, 0, "0.30", "0.70", "0.40")}
         with pytest.raises(UsageError, match="there is no run 'nonesuch'"):
             sums(since="nonesuch")
 

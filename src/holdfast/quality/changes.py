@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal, localcontext
+from typing import Any
 
+from holdfast.domain.check import ClosedPeriod
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import UsageError
 from holdfast.domain.types import ColumnType, Kind
@@ -35,7 +38,7 @@ class ChangeSum:
     """Changes of one column in one partition (as of now). `moved`: of rows that came from another partition.
 
     `before`, `after`: exact sums where the column holds numbers, else None; values that are none add nothing, and are
-    counted in `empty_before` and `empty_after`.
+    counted in `empty_before` and `empty_after`. `closed`: of them, those in a period that the contract says is closed.
     """
 
     column: str
@@ -45,6 +48,7 @@ class ChangeSum:
     moved: int = 0
     empty_before: int = 0
     empty_after: int = 0
+    closed: int = 0
     before: Decimal | None = None
     after: Decimal | None = None
 
@@ -52,9 +56,10 @@ class ChangeSum:
         if self.type and self.type.kind in _NUMBERS:
             self.before = self.after = Decimal(0)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row, *, is_closed: bool) -> None:
         old, new = row["old_value"], row["new_value"]
         self.values += 1
+        self.closed += is_closed
         self.moved += row["old_partition"] != row["partition_key"]
         self.empty_before += old is None
         self.empty_after += new is None
@@ -75,6 +80,7 @@ class ChangeReport:
     """`sums` by column and partition; `rows`: the first of the changes themselves, as the ledger has them."""
 
     values: int = 0
+    closed: int = 0
     sums: dict[tuple[str, str], ChangeSum] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
@@ -122,11 +128,34 @@ def report_changes(tx: Transaction, contract: Contract, asked: Asked, *, rows_mo
             place = row["column_name"], row["partition_key"]
             if place not in report.sums:
                 report.sums[place] = ChangeSum(*place, types.get(place[0]))
-            report.sums[place].add(row)
+            closed = is_closed(contract, row)
+            report.sums[place].add(row, is_closed=closed)
             report.values += 1
+            report.closed += closed
             if len(report.rows) < rows_most:
                 report.rows.append(row)
     return report
+
+
+def is_closed(contract: Contract, row: Row) -> bool:
+    """Did the change happen in a partition that a `closed_period` check says is closed? As that check judges."""
+    by = contract.table_partition
+    if by is None or not row["partition_key"]:
+        return False
+    first = min(row["partition_key"], row["old_partition"])
+    return any(
+        first < check.closed_before.isoformat()[: by.key_chars]
+        and (check.since is None or _moment_text(row["changed_at"]) >= _moment_text(check.since))
+        for check in contract.checks
+        if isinstance(check, ClosedPeriod)
+    )
+
+
+def _moment_text(moment: Any) -> str:
+    """Moments in UTC as text that compares as they do."""
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        return f"{moment.isoformat()} 00:00:00"
+    return text_of(ColumnType(Kind.TIMESTAMP), moment) or ""
 
 
 def _refuse_unknown(tx: Transaction, contract: Contract, asked: Asked) -> None:

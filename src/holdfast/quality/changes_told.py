@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.domain.contract import Contract
 from holdfast.ports.database import Row
-from holdfast.quality.changes import ChangeReport, ChangeSum, value_text
+from holdfast.quality.changes import ChangeReport, ChangeSum, is_closed, value_text
 from holdfast.quality.explain_history import key_texts
 from holdfast.quality.explain_source import Delivery
 from holdfast.quality.explain_told import Told, delivery_told
@@ -23,6 +23,7 @@ def changes_told(contract: Contract, report: ChangeReport, deliveries: Mapping[i
         "table": contract.table,
         "history_is_kept": contract.history,
         "values": report.values,
+        "closed": report.closed,
         "sums": [_sum(found) for found in sums],
         "rows": list(rows_told(contract, report.rows, deliveries)),
     }
@@ -39,6 +40,7 @@ def _sum(found: ChangeSum) -> Told:
         "partition": found.partition,
         "values": found.values,
         "moved": found.moved,
+        "closed": found.closed,
         "empty_before": found.empty_before,
         "empty_after": found.empty_after,
         "sum_before": shown(found.before),
@@ -57,6 +59,7 @@ def rows_told(contract: Contract, rows: Iterable[Row], deliveries: Mapping[int, 
             "new": value_text(contract, row["column_name"], row["new_value"]),
             "partition": row["partition_key"],
             "old_partition": row["old_partition"],
+            "is_closed": is_closed(contract, row),
             "changed_at": text_of(None, row["changed_at"]),
             "run_id": row["run_id"],
             "origin": row["origin"],

@@ -63,20 +63,25 @@ def _print(told: Told) -> None:
         f" of {told['table']}, {output.counted(partitions, 'partition')}"
     )
     output.table(
-        ["column", "partition", "values", "sum before", "sum after", "difference"],
-        [
-            (
-                found["column"],
-                found["partition"] or "-",
-                found["values"],
-                _grouped(found["sum_before"]),
-                _grouped(found["sum_after"]),
-                _grouped(found["difference"], signed=True),
-            )
-            for found in told["sums"]
-        ],
+        ["column", "partition", "values", "sum before", "sum after", "difference", ""], map(_cells, told["sums"])
     )
+    if told["closed"]:
+        output.line(
+            f"{output.counted(told['closed'], 'value')} of a period that is closed: holdfast check {told['dataset']}"
+        )
     _print_rows(told)
+
+
+def _cells(found: Told) -> tuple[object, ...]:
+    return (
+        found["column"],
+        found["partition"] or "-",
+        found["values"],
+        _grouped(found["sum_before"]),
+        _grouped(found["sum_after"]),
+        _grouped(found["difference"], signed=True),
+        "CLOSED" if found["closed"] else "",
+    )
 
 
 def _grouped(number: str | None, *, signed: bool = False) -> str:
@@ -98,7 +103,8 @@ def _print_rows(told: Told) -> None:
         key = " ".join(f"{name}={value}" for name, value in row["key"].items())
         old, new = ("no value" if row[side] is None else row[side] for side in ("old", "new"))
         output.line(f"{output.visible(key)}  {output.visible(row['column'])}: {output.visible(f'{old} -> {new}')}")
-        output.line(f"  {row['changed_at']} · run {row['run_id']} · {place(row['by'])}")
+        closed = " · CLOSED" if row["is_closed"] else ""
+        output.line(f"  {row['changed_at']}{closed} · run {row['run_id']} · {place(row['by'])}")
     left = told["values"] - len(told["rows"])
     if left > 0:
         output.line(f"and {output.number(left)} more: --most N shows more of them, --json has all their fields")
