@@ -122,6 +122,29 @@ def test_other_ways_of_writing_and_a_sample(tmp_path: Path) -> None:
         assert told["sample"] == {"share": 0.3, "seed": 1, "chunks": 1, "of": 4}
 
 
+def test_what_is_not_in_the_table_yet_is_left_out_and_said(tmp_path: Path, sqlite_url: str) -> None:
+    project = ItemsProject(tmp_path / "project", sqlite_url, top="max_rejects = 0")
+    project.write(HEADER + items(1, 30) + "31,item,bad\n" + items(32, 60))
+    project.refused("load", "items", exit_code=3)
+    code, told = verify(project)
+    assert (code, told["rows"]["missing"], told["rows"]["found"]) == (0, 0, len(project.rows()))
+    assert sum(told["unfinished"].values()) > 0
+    assert 0 < told["rows"]["found"] < 30
+
+
+def test_a_column_that_came_later_is_null_before(tmp_path: Path, sqlite_url: str) -> None:
+    project = ItemsProject(tmp_path / "project", sqlite_url, top="drift = 'evolve'")
+    write(project, "a.csv", HEADER + items(1, 10))
+    project.load()
+    project.columns["note"] = "string(9); nullable = true"
+    project.write_contract()
+    write(project, "b.csv", "id,name,amount,note\n11,item,1.00,new\n10,item 0010,10.25,again\n")
+    project.load()
+    assert verify(project)[1]["status"] == "done"
+    project.execute("UPDATE items SET note = '' WHERE id = 3")
+    assert verify(project)[1]["differences"][0]["columns"] == ["note"]
+
+
 def test_mistakes_are_told_in_words(project: ItemsProject) -> None:
     refused = project.refused("verify", "items")
     assert "nothing was loaded" in refused["message"]

@@ -26,8 +26,9 @@ class Known:
     unreadable: Ids
     mended: Ids
 
-    def is_readable(self, origins: Ids) -> Mask:
-        return _among(origins >> ROW_BITS, self.readable)
+    def is_any(self, origins: Ids) -> Mask:
+        """Is it an origin of some chunk whose rows are in the table?"""
+        return _among(origins >> ROW_BITS, self.readable) | self.is_unreadable(origins)
 
     def is_unreadable(self, origins: Ids) -> Mask:
         return _among(origins >> ROW_BITS, self.unreadable)
@@ -50,6 +51,10 @@ class Verdict:
 
 def compare(source: Prints, table: Prints, known: Known) -> Verdict:
     """What a bucket's table rows are against what its source rows say they should be."""
+    source, table = source[np.argsort(source[:, KEY])], table[np.argsort(table[:, KEY])]
+    if _are_the_same(source, table):
+        nothing = source[:0]
+        return Verdict(len(source), nothing, nothing, (nothing, nothing), nothing, nothing)
     source_ids, table_ids = _ids(source, table)
     order = _ranked(source, source_ids)
     source, source_ids = source[order], source_ids[order]
@@ -75,6 +80,15 @@ def compare(source: Prints, table: Prints, known: Known) -> Verdict:
         unverified=alone[unverified],
         mended=alone[mended],
     )
+
+
+def _are_the_same(source: Prints, table: Prints) -> bool:
+    """Both in order of KEY: has each row of the table its source row, and is that the only one of its key?"""
+    if source.shape != table.shape:
+        return False
+    keys = source[:, KEY]
+    equal = all((source[:, column] == table[:, column]).all() for column in (KEY, KEY_2, VALUES, ORIGIN))
+    return equal and not (keys[1:] == keys[:-1]).any()
 
 
 def _met(

@@ -28,14 +28,12 @@ def settle_missing(
         source = source[np.argsort(source[:, KEY], kind="stable")]
         table, is_met = _looked_up(database, printer, source, go_on)
         same = is_met & (source[:, VALUES] == table[:, VALUES])
-        is_known = known.is_readable(table[:, ORIGIN]) | known.is_unreadable(table[:, ORIGIN])
-        beaten = is_met & ~same & outranks(table, source) & (is_known | known.is_mended(table[:, ORIGIN]))
-        settled = same & is_known | beaten
-        findings.take_back(source[settled])
+        is_known = known.is_any(table[:, ORIGIN])
+        settled = is_known & (same | (is_met & outranks(table, source)))
         differs = is_met & ~settled
-        findings.turn_to_different(int(differs.sum()))
         rest += [Difference("missing", row, None) for row in source[~is_met]]
         rest += [Difference("different", source[i], table[i]) for i in np.flatnonzero(differs).tolist()]
+        findings.settle(source[settled], rest, int(differs.sum()))
     findings.first = sorted(rest, key=lambda difference: difference.origin)[:most]
 
 

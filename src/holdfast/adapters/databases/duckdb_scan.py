@@ -22,10 +22,15 @@ def scan(
     """All rows of a (quoted) table in batches; `where` is a condition, or empty."""
     fields = ", ".join(f"{_spelled(name, kind)} AS {quote(name)}" for name, kind in columns)
     driver.execute(f"SELECT {fields} FROM {table}" + (f" WHERE {where}" if where else ""))  # noqa: S608 - quoted
-    reader: Any = driver.to_arrow_reader(BATCH_ROWS)
-    for batch in reader:
+    for batch in _reader(driver):
         if batch.num_rows:
             yield typed(batch.columns, columns, lambda array, kind: array.cast(kind))
+
+
+def _reader(driver: Any) -> Iterator[pa.RecordBatch]:
+    """As the installed version calls it."""
+    make = getattr(driver, "to_arrow_reader", None) or driver.fetch_record_batch
+    return iter(make(BATCH_ROWS))
 
 
 def _spelled(name: str, kind: ColumnType) -> str:

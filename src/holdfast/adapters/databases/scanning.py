@@ -66,7 +66,7 @@ def _cast_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     return texts.cast(_plain(kind)).cast(kind)
 
 
-def typed(arrays: Sequence[pa.Array | list[Any]], columns: Names, convert: Convert) -> pa.Table:
+def typed(arrays: Sequence[pa.Array | Sequence[Any]], columns: Names, convert: Convert) -> pa.Table:
     """Arrays, or lists of Python values, as columns of the contract's types, with ODD_COLUMN behind them.
 
     `convert` makes a whole column, or raises ArrowException (TypeError, ValueError) where some value does not fit;
@@ -88,14 +88,16 @@ def typed(arrays: Sequence[pa.Array | list[Any]], columns: Names, convert: Conve
     return pa.Table.from_arrays([*made, marks], [*(name for name, _ in columns), ODD_COLUMN])
 
 
-def _converted(values: pa.Array | list[Any], wanted: pa.DataType, convert: Convert) -> pa.Array:
+def _converted(values: pa.Array | Sequence[Any], wanted: pa.DataType, convert: Convert) -> pa.Array:
     if isinstance(values, pa.Array) and values.type == wanted:
         return values
     array = values if isinstance(values, pa.Array) else pa.array(values)
     return pa.nulls(len(array), wanted) if pa.types.is_null(array.type) else convert(array, wanted)
 
 
-def _one_by_one(values: pa.Array | list[Any], wanted: pa.DataType, convert: Convert) -> tuple[pa.Array, dict[int, str]]:
+def _one_by_one(
+    values: pa.Array | Sequence[Any], wanted: pa.DataType, convert: Convert
+) -> tuple[pa.Array, dict[int, str]]:
     """Each value by itself: what fits, and the texts of those that do not, by row."""
     parts: list[pa.Array] = []
     strange: dict[int, str] = {}

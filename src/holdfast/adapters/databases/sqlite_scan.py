@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +19,8 @@ from holdfast.adapters.databases.scanning import typed
 from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX
 from holdfast.domain.types import ColumnType
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 8_000  # values of so many rows stay in the processor's cache until they are converted
+_LOW = 2**64 - 1
 SCALE_MAX = 22  # to which a power of ten is exact as a double
 
 
@@ -33,7 +33,7 @@ def scan(
     cursor.execute(f"SELECT {names} FROM {table}" + (f" WHERE {where}" if where else ""))  # noqa: S608 - quoted
     try:
         while rows := cursor.fetchmany(BATCH_ROWS):
-            yield typed([list(values) for values in zip(*rows, strict=True)], columns, convert)
+            yield typed(list(zip(*rows, strict=True)), columns, convert)
     finally:
         cursor.close()
 
@@ -59,31 +59,30 @@ def convert(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _decimals(array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    scale = wanted.scale
-    if pa.types.is_integer(array.type):
-        whole = array.fill_null(0).to_numpy().astype(np.int64)
-        if scale <= SCALE_MAX and (np.abs(whole) <= 10.0 ** (18 - scale)).all():
-            return _from_words(whole * 10**scale if scale <= 18 else whole, array, wanted)
-    elif pa.types.is_floating(array.type) and scale <= SCALE_MAX:
-        numbers = array.fill_null(0.0).to_numpy()
-        scaled = np.rint(numbers * 10.0**scale)
-        if (np.abs(scaled) < 10.0**EXACT_DIGITS_MAX).all() and (scaled / 10.0**scale == numbers).all():
-            return _from_words(scaled.astype(np.int64), array, wanted)
-    return pa.array([None if value is None else _exact(value, scale) for value in array.to_pylist()], wanted)
-
-
-def _exact(value: object, scale: int) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise pa.ArrowInvalid(f"{value!r} is no number")
-    number = Decimal(repr(value))
-    if not number.is_finite() or -int(number.normalize().as_tuple().exponent) > scale:
-        raise pa.ArrowInvalid(f"{value!r} has more than {scale} digits after the point")
-    return number
-
-
-def _from_words(low: npt.NDArray[np.int64], array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    words = np.empty((len(low), 2), np.int64)
-    words[:, 0] = low
-    words[:, 1] = low >> 63
+    """Amounts of up to 15 digits as a column, those that have more one by one."""
+    scale, rows = wanted.scale, len(array)
+    if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        raise pa.ArrowInvalid(f"{array.type} is no number")
+    numbers = array.fill_null(0).to_numpy().astype(np.float64)
+    words = np.zeros((rows, 2), np.int64)
+    rest = np.ones(rows, np.bool_)
+    if scale <= SCALE_MAX:
+        with np.errstate(all="ignore"):
+            scaled = np.rint(numbers * 10.0**scale)
+            rest = ~((np.abs(scaled) < 10.0**EXACT_DIGITS_MAX) & (scaled / 10.0**scale == numbers))
+        words[:, 0] = np.where(rest, 0.0, scaled).astype(np.int64)
+        words[:, 1] = words[:, 0] >> 63
+    for row in np.flatnonzero(rest).tolist():
+        value = array[row].as_py()
+        if value is not None:
+            whole = int(_exact(value, scale).scaleb(scale))
+            words[row] = (whole & _LOW) - ((whole & 2**63) << 1), whole >> 64
     validity = array.buffers()[0] if array.null_count else None
-    return pa.Array.from_buffers(wanted, len(low), [validity, pa.py_buffer(words)], null_count=array.null_count)
+    return pa.Array.from_buffers(wanted, rows, [validity, pa.py_buffer(words)], null_count=array.null_count)
+
+
+def _exact(value: float, scale: int) -> Decimal:
+    number = Decimal(repr(value))
+    if not number.is_finite() or -int(number.normalize().as_tuple().exponent) > scale or number.adjusted() > 25:
+        raise pa.ArrowInvalid(f"{value!r} is no number with {scale} digits after the point")
+    return number

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from holdfast.adapters.databases.definitions import alter_statements, create_statements
 from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
-from holdfast.adapters.databases.identifiers import quote, quote_table, split_table
+from holdfast.adapters.databases.identifiers import quote, quote_table, split_table, within
 from holdfast.adapters.databases.reflection import reflect_table
 from holdfast.adapters.databases.statements import (
     Words,
@@ -91,8 +91,7 @@ class SqlTransaction:
         self, table: str, columns: Sequence[tuple[str, ColumnType]], origins: Sequence[tuple[int, int]] = ()
     ) -> Iterator[pa.Table]:
         """See `ports.database.Database.scan`. Nothing else may run on this transaction until it is exhausted."""
-        origin = quote(ORIGIN_COLUMN)
-        where = " OR ".join(f"{origin} >= {int(start)} AND {origin} < {int(end)}" for start, end in origins)
+        where = within(quote(ORIGIN_COLUMN), sorted(origins))
         with self._doing(f"scan {table!r}"):
             batches = self._engine.scan(self._connection, quote_table(self._place(table)), columns, where)
         while True:
