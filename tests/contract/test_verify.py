@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdfast.domain.contract import Contract, contract_from
+from holdfast.quality import reconcile
 from holdfast.quality.reconcile import Question
 from holdfast.quality.reconcile_report import Proof
 from holdfast.wiring import Project, Settings, open_project
 from holdfast.wiring_verify import verify
+from tests.support import web_records
+from tests.support.http_server import HttpServer
 
 TYPES = {
     "day": "date",
@@ -150,3 +155,35 @@ def test_every_tampering_is_found(project: Project) -> None:
     assert sum(chunk["found"] - chunk["expected"] for chunk in proof.chunks) == 1
     lines = {d.key["id"]: d.line for d in proof.differences if d.kind != "extra"}
     assert lines[17] == 21  # two names before it take two lines each
+
+
+def test_a_load_under_way_disturbs_no_proof(project: Project) -> None:
+    """Ledger and table are read in one snapshot: whatever is committed meanwhile, it is wholly in it or not at all."""
+    deliver(project, "0.csv", [line(i) for i in range(40)], contract())
+    ended = threading.Event()
+
+    def prove_on() -> list[str]:
+        said = []
+        while not said or not ended.is_set():
+            proof = reconcile.verify(project.database, project.source, Question("all"), lambda: None)
+            said.append(f"{proof.status} {proof.differences}")
+        return said
+
+    with ThreadPoolExecutor(1) as pool:
+        proving = pool.submit(prove_on)
+        for n in range(1, 4):
+            lines = [line(i, amount=f"{n}.00") for i in range(n * 7, n * 7 + 30)]
+            deliver(project, f"{n}.csv", lines, contract())
+        ended.set()
+        assert set(proving.result()) == {"done []"}
+
+
+def test_pages_are_not_proved(tmp_path: Path, sqlite_url: str) -> None:
+    """Nobody keeps them: asked again, the API may say something else."""
+    with HttpServer() as server, open_project(Settings(url=sqlite_url, project_dir=str(tmp_path))) as project:
+        wanted = web_records.contract(server, api={"pagination": {"type": "page"}})
+        server.play(web_records.PATH, *[web_records.Records([web_records.record(i) for i in range(7)]).step] * 3)
+        assert project.load(wanted, []).error is None
+        proof = verify(project, Question("orders")).proof
+    assert (proof.status, proof.unverified_rows, proof.expected) == ("unverified", 7, 0)
+    assert "page" in proof.unverified[0].reason
