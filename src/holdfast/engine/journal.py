@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from holdfast.domain.errors import CommitUnknown, DatabaseError, HoldfastError, UniqueViolation
+from holdfast.domain.errors import CommitUnknown, DatabaseError, UniqueViolation
 from holdfast.domain.text import details, storable
 from holdfast.engine.run_id import new_run_id
 from holdfast.ports.database import Database, Transaction
@@ -152,9 +152,22 @@ class Journal:
                     self.write(tx, taken)
             except (CommitUnknown, UniqueViolation) as error:  # it is there, or was there before
                 log.debug("lines of the journal may be lost", error=error.message)
-            except HoldfastError as error:
+            except Exception as error:  # whatever it is, it is not the work's
                 self.give_back(taken)
-                log.debug("the journal could not be written; it is tried again", error=error.message)
+                log.debug("the journal could not be written; it is tried again", error=str(error))
+
+    @contextmanager
+    def alone(self) -> Iterator[_Taken]:
+        """What waits, while the thread writes nothing: a stage's end must not be written before its beginning is there.
+
+        Nothing, where the thread hangs in the database.
+        """
+        is_free = self._writing.acquire(timeout=LOCK_TIMEOUT_S * 5)
+        try:
+            yield self.take() if is_free else _Taken([], [], [], 0)
+        finally:
+            if is_free:
+                self._writing.release()
 
     def close(self) -> None:
         """The thread ends. What waits is for the caller to write."""
@@ -226,15 +239,15 @@ def kept_journal(database: Database, run_id: str, pipeline: str) -> Iterator[Jou
 
 def write_with(journal: Journal, database: Database, name: str, **binds: Any) -> None:
     """Run a named statement and write what waits in the same transaction; where that fails, the statement alone."""
-    taken = journal.take()
-    try:
-        with database.transaction() as tx:
-            tx.run(name, **binds)
-            journal.write(tx, taken)
-    except CommitUnknown:
-        raise
-    except DatabaseError as error:
-        log.debug("the journal could not be written", error=error.message)
-        with database.transaction() as tx:
-            tx.run(name, **binds)
-        journal.give_back(taken)
+    with journal.alone() as taken:
+        try:
+            with database.transaction() as tx:
+                tx.run(name, **binds)
+                journal.write(tx, taken)
+        except CommitUnknown:
+            raise
+        except DatabaseError as error:
+            log.debug("the journal could not be written", error=error.message)
+            with database.transaction() as tx:
+                tx.run(name, **binds)
+            journal.give_back(taken)
