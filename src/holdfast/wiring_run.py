@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.domain.contract import Contract
-from holdfast.domain.errors import HoldfastError, Interrupted
+from holdfast.domain.errors import HoldfastError, Interrupted, ModelError
 from holdfast.domain.rate import is_currency
 from holdfast.engine.migrate import ledger_version
 from holdfast.engine.prune import Pruned, prune
@@ -26,6 +26,7 @@ from holdfast.wiring import Project
 if TYPE_CHECKING:
     from holdfast.fx.coverage import Usage
     from holdfast.fx.gaps import GapPolicy
+    from holdfast.models.graph import Graph
     from holdfast.ports.database import Database
     from holdfast.wiring_fx import FxSettings
 
@@ -131,8 +132,7 @@ def _steps(project: Project, job: Job, day: Day) -> Iterator[tuple[Step, Callabl
     failed = {step.of for step in day.steps if step.error}
     if any(job.models_dir.rglob("*.sql")):
         yield Step("build"), lambda step: _build(project, job, failed, step)
-    if sound := [contract for name, contract in _contracts(job) if name not in failed]:
-        yield Step("check"), lambda step: _check(project, sound, step)
+    yield Step("check"), lambda step: _check(project, job, failed, step)
     yield Step("prune"), lambda step: _prune(project, job.keep_days, step)
 
 
@@ -177,31 +177,45 @@ def _contracts(job: Job) -> list[tuple[str, Contract]]:
     return found
 
 
-def _check(project: Project, contracts: Sequence[Contract], step: Step) -> None:
-    from holdfast.quality.results import verdict
-    from holdfast.wiring_checks import check_contracts
+def _graph(project: Project, job: Job, failed: set[str]) -> tuple[Graph, set[str]]:
+    """The project's models, and the names of those that are made of a dataset that failed. Raises ModelError."""
+    from holdfast.wiring_models import graph_of
 
-    step.result = check_contracts(project, contracts)
-    step.error = verdict(step.result[1])
+    found = _contracts(job)
+    graph = graph_of(project, [contract for _, contract in found], job.rates_table, job.models_dir)
+    stale = {contract.table.casefold() for name, contract in found if name in failed}
+    for model in graph.models:  # in the order they are built: an input before what is made of it
+        if any(given.relation.key in stale for given in graph.inputs_of(model)):
+            stale.add(model.name)
+    return graph, {model.name for model in graph.models if model.name in stale}
 
 
 def _build(project: Project, job: Job, failed: set[str], step: Step) -> None:
     """Build what is not made of a dataset that failed."""
-    from holdfast.wiring_models import Ask, build, graph_of
+    from holdfast.wiring_models import Ask, build
 
-    found = _contracts(job)
-    stale = {contract.table.casefold() for name, contract in found if name in failed}
-    graph = graph_of(project, [contract for _, contract in found], job.rates_table, job.models_dir)
-    for model in graph.models:  # in the order they are built: an input before what is made of it
-        if any(given.relation.key in stale for given in graph.inputs_of(model)):
-            stale.add(model.name)
+    graph, stale = _graph(project, job, failed)
+    if stale:
+        step.skipped = f"{', '.join(sorted(stale))}: made of what failed"
     chosen = [model.name for model in graph.models if model.name not in stale]
-    left = sorted(model.name for model in graph.models if model.name in stale)
-    if left:
-        step.skipped = f"{', '.join(left)}: made of what failed"
     if chosen:
         result = build(project, graph, Ask(models=chosen))
         step.result, step.error = result, result.error
+
+
+def _check(project: Project, job: Job, failed: set[str], step: Step) -> None:
+    """Check the datasets that were loaded, and what is made of them."""
+    from holdfast.quality.results import verdict
+    from holdfast.quality.subject import of_contract, of_model
+    from holdfast.wiring_checks import check_subjects
+
+    subjects = [of_contract(contract) for name, contract in _contracts(job) if name not in failed]
+    with suppress(ModelError):  # the build said so
+        graph, stale = _graph(project, job, failed)
+        subjects += [of_model(model, graph) for model in graph.models if model.name not in stale]
+    if subjects:
+        step.result = check_subjects(project, subjects)
+        step.error = verdict(step.result[1])
 
 
 def _prune(project: Project, days: int, step: Step) -> None:
