@@ -27,6 +27,7 @@ def write_partition(database: Database, tx: Transaction, graph: Graph, plan: Mod
     with built.timed("stage"):
         tx.run("create_model_staging", shape)
         tx.execute(staging_sql(database, graph, plan, built.key))
+        tx.run("index_model_staging", shape)
         reach("build.staged")
     with built.timed("check"):
         if any(given.lookback_days for given in plan.inputs):

@@ -8,6 +8,10 @@ SELECT 'UTC' AS time_zone
 -- What the SELECT gives is looked at before it is believed, so the staging table takes NULLs and repeated keys.
 CREATE TEMPORARY TABLE {staging} AS SELECT {data_columns} FROM {target} WHERE 1 = 0
 
+-- name: index_model_staging
+-- Once it is filled: what the engine needs to find a staged row by its key. Nothing, where it joins by hashing.
+SELECT 1 AS ready
+
 -- name: drop_model_staging
 DROP TABLE {staging}
 

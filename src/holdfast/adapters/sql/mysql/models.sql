@@ -2,7 +2,7 @@
 -- The outer join is there for NULL: a column selected as it is would be NOT NULL as in the target. A temporary table
 -- outlives its transaction here.
 DROP TEMPORARY TABLE IF EXISTS {staging};
-CREATE TEMPORARY TABLE {staging} AS
+CREATE TEMPORARY TABLE {staging} (INDEX {staging_index} ({key})) AS
 SELECT {t_data_columns} FROM (SELECT 1 AS one) AS o LEFT JOIN {target} AS t ON 1 = 0 WHERE 1 = 0
 
 -- name: drop_model_staging
