@@ -121,30 +121,39 @@ class HeadingFinder:
         if not len(bytes_):
             return
         starts = self._likely_starts(bytes_)
-        if len(starts) > len(bytes_) // _BYTES_PER_LIKELY_MIN:
+        if starts is None:
             yield from self._places_among(bytes_)
-        elif len(starts):
-            yield from starts[self._have_two_names(bytes_, starts)].tolist()
+        elif starts:
+            yield from np.array(starts)[self._have_two_names(bytes_, starts)].tolist()
 
-    def _likely_starts(self, bytes_: Bytes8) -> Ints:
-        """Where lines begin that could be a header. Among lines that begin with digits these are found at once."""
-        end = line_end_of(self._newline)[0]
-        found = [np.flatnonzero(self._firsts[bytes_[:1]])]
+    def _likely_starts(self, bytes_: Bytes8) -> list[int] | None:
+        """Where lines begin that could be a header; None where too many do.
+
+        Among lines that begin with digits the others are found at several times the speed of any search for words.
+        """
+        end, has_digits = line_end_of(self._newline)[0], bool(self._firsts[_DIGITS].any())
+        left = len(bytes_) // _BYTES_PER_LIKELY_MIN
+        found = [0] if self._firsts[bytes_[0]] else []
         for at in range(0, len(bytes_), _SLICE_BYTES):
             part = bytes_[at : at + _SLICE_BYTES + 1]
             begins = part[:-1] == end
-            if not self._firsts[_DIGITS].any():
+            if not has_digits:
                 begins &= (part[1:] - ord("0")) > 9  # unsigned: what is below "0" becomes far greater
-            places = np.flatnonzero(begins) + 1
-            found.append(places[self._firsts[part[places]]] + at)
-        return np.concatenate(found)
+            marks, place = begins.tobytes(), -1  # a byte each; where few are set, `find` is quicker than `nonzero`
+            while (place := marks.find(1, place + 1)) >= 0:
+                if left == 0:
+                    return None
+                left -= 1
+                if self._firsts[part[place + 1]]:
+                    found.append(at + place + 1)
+        return found
 
-    def _have_two_names(self, bytes_: Bytes8, starts: Ints) -> Bools:
+    def _have_two_names(self, bytes_: Bytes8, starts: list[int]) -> Bools:
         """Which of these lines do."""
         import pyarrow.compute as pc
 
         end = line_end_of(self._newline)
-        lines = [_line_at(bytes_, start, end) for start in starts.tolist()]
+        lines = [_line_at(bytes_, start, end) for start in starts]
         ends = np.cumsum([0, *map(len, lines)])
         found = pc.find_substring_regex(_as_values(b"".join(lines), ends), pattern=self._two_names)
         return np.asarray(found.to_numpy(zero_copy_only=False) >= 0)
