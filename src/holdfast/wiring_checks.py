@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.engine.recovery import keep_trying
 from holdfast.engine.runs import recorded_run
+from holdfast.engine.stages import recorded_stage
 from holdfast.quality.checks import check_table
 from holdfast.quality.results import CheckResult, verdict
 from holdfast.quality.subject import Subject, of_contract
@@ -31,12 +32,16 @@ def check_subjects(
     with recorded_run(project.database, name, "check") as run:
         for subject in subjects:
             already = len(results)
-            results += keep_trying(
-                lambda subject=subject, already=already: check_table(  # type: ignore[misc]
-                    project.database, subject, run.id, full=full, already=already
-                ),
-                what=f"checking {subject.name}",
-                retry_for_s=project.settings.retry_for_s,
-            )
+            with recorded_stage(run, "check", subject.name) as stage:
+                results += keep_trying(
+                    lambda subject=subject, already=already: check_table(  # type: ignore[misc]
+                        project.database, subject, run.id, full=full, already=already
+                    ),
+                    what=f"checking {subject.name}",
+                    retry_for_s=project.settings.retry_for_s,
+                )
+                stage.metadata["checks"] = len(results) - already
+                if error := verdict(results[already:]):
+                    stage.fail(error.message)
         run.error = verdict(results)
     return run.id, results

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.engine.runs import recorded_run
+from holdfast.engine.stages import recorded_stage
 from holdfast.engine.stopping import stop_on_signals
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ def verify(project: Project, question: Question) -> Verified:
         stop_on_signals(project.settings.grace_s) as stop,
         recorded_run(project.database, question.dataset, "verify") as run,
     ):
-        proof = prove(project.database, project.source, question, stop.raise_if_asked)
+        with recorded_stage(run, "verify", question.dataset) as stage:
+            proof = prove(project.database, project.source, question, stop.raise_if_asked)
+            if proof.error:
+                stage.fail(proof.error.message)
         run.error = proof.error
     return Verified(run.id, time.monotonic() - began, proof)
