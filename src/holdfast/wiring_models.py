@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,10 @@ class BuildResult:
 def graph_of(project: Project, contracts: Sequence[Contract], rates_table: str | None, models_dir: Path) -> Graph:
     """The project's models and what they read. Raises ModelError for the first file that is not sound."""
     models = read_models(models_dir)
+    if models and importlib.util.find_spec("sqlglot") is None:
+        raise ConfigError(
+            "models need SQLGlot, which is not installed; nothing was built", hint="pip install 'holdfast[models]'"
+        )
     tables = [_relation(contract) for contract in contracts]
     if rates_table and rates_table.casefold() not in {table.key for table in tables}:
         tables.append(Relation(rates_table, "rate_date", Kind.DATE, Grain.DAY))

@@ -28,6 +28,14 @@ def test_inputs_are_tables_and_no_ctes(tmp_path: Path) -> None:
     assert [given.relation.name for given in found] == ["dims", "silver.deep", "Usage_Data"]
 
 
+def test_a_cte_that_reads_itself_and_a_function_are_no_inputs(tmp_path: Path) -> None:
+    select = """WITH RECURSIVE n AS (SELECT a FROM usage_data UNION ALL SELECT n.a + 1 FROM n WHERE n.a < 3)
+    SELECT n.a FROM n CROSS JOIN GENERATE_SERIES(1, 3) AS g"""
+    written(tmp_path, "all", WHOLE, select)
+    (found,) = graph(tmp_path).inputs.values()
+    assert [given.relation.name for given in found] == ["Usage_Data"]
+
+
 def test_models_come_after_what_they_are_made_of(tmp_path: Path) -> None:
     written(tmp_path, "gold/a", WHOLE, "SELECT a FROM silver.b")
     written(tmp_path, "silver/b", WHOLE, "SELECT a FROM usage_data")
