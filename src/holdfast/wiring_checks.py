@@ -27,7 +27,7 @@ def check_contracts(
 def check_subjects(
     project: Project, subjects: Sequence[Subject], *, full: bool = False
 ) -> tuple[str, list[CheckResult]]:
-    name = subjects[0].name if len(subjects) == 1 else "-"
+    name = subjects[0].name[:63] if len(subjects) == 1 else "-"
     results: list[CheckResult] = []
     with recorded_run(project.database, name, "check") as run:
         for subject in subjects:

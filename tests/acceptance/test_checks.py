@@ -111,12 +111,13 @@ def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None
             "'amuont', which is no column; there are id, name, amount",
         ),
         ('kind = "range"\ncolumn = "name"\nmin = 0', "column 'name' is string(40), expected bigint or date or decimal"),
+        ('kind = "range"\ncolumn = "amount"\nmin = 5\nmax = 4', "min 5 is greater than max 4"),
         ('kind = "range"\ncolumn = "amount"\nmin = "few"', "'few' is no value of 'amount', which is decimal(12,2)"),
         ('kind = "pattern"\ncolumn = "name"', "pattern needs pattern: pattern takes column, pattern"),
         ('kind = "volume"', "it goes by days: name a day_column, or declare the table's partition"),
         ('kind = "sql"\nname = "x"\nsql = "SELECT 1"\nseverity = "bad"', "severity: Input should be 'warn' or 'error'"),
     ],
-    ids=["unit", "column", "type", "value", "missing", "days", "severity"],
+    ids=["unit", "column", "type", "order", "value", "missing", "days", "severity"],
 )
 def test_declarations_that_do_not_fit_are_told(sqlite_url: str, tmp_path: Path, declared: str, said: str) -> None:
     project = ItemsProject(tmp_path / "project", sqlite_url)

@@ -6,9 +6,10 @@ asks of the database is `quality/`'s business; here is only what may be declared
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -25,6 +26,7 @@ ORDERED = NUMBERS | {Kind.DATE, Kind.TIMESTAMP}
 DAYS = frozenset({Kind.DATE, Kind.TIMESTAMP})
 TEXTS = frozenset({Kind.STRING})
 ANY: frozenset[Kind] = frozenset()
+TITLE_CHARS_MAX = 200
 Severity = Literal["warn", "error"]
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Names = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
@@ -48,7 +50,7 @@ class Check(Strict):
     @property
     def title(self) -> str:
         """How results call it: its name, or `range(amount)`."""
-        return self.name or self.kind + (f"({', '.join(self.subjects)})" if self.subjects else "")
+        return self.name or (self.kind + (f"({', '.join(self.subjects)})" if self.subjects else ""))[:TITLE_CHARS_MAX]
 
     @property
     def subjects(self) -> list[str]:
@@ -360,6 +362,10 @@ def _unreadable(check: InRange | AcceptedValues, kind: ColumnType) -> Iterator[s
             typed(value, kind)
         except (ValueError, ArithmeticError):
             yield f"{value!r} is no value of {check.column!r}, which is {kind}"
+            return
+    low, high = (check.min, check.max) if isinstance(check, InRange) else (None, None)
+    if low is not None and high is not None and typed(low, kind) > typed(high, kind):
+        yield f"min {low} is greater than max {high}"
 
 
 def typed(value: Any, kind: ColumnType) -> Any:
@@ -373,10 +379,19 @@ def typed(value: Any, kind: ColumnType) -> Any:
                 raise ValueError(value)
             return int(number) if kind.kind is not Kind.DECIMAL and number == number.to_integral_value() else number
         case Kind.FLOAT:
+            if not math.isfinite(float(value)):
+                raise ValueError(value)
             return float(value)
         case Kind.DATE:
             return value if type(value) is date else date.fromisoformat(str(value))
         case Kind.TIMESTAMP:
-            return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+            return _in_zone(moment, is_aware=bool(kind.zone) or "%z" in (kind.format or ""))
         case _:
             return str(value)
+
+
+def _in_zone(moment: datetime, *, is_aware: bool) -> datetime:
+    """As a column with or without a zone holds it: what has none is UTC."""
+    utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return utc if is_aware else utc.replace(tzinfo=None)
