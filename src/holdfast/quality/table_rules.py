@@ -149,8 +149,8 @@ def _closed(check: ClosedPeriod, place: Place, _now: datetime) -> Question:
 
     def judge(rows: list[Row]) -> Finding:
         failing = count_of(rows)
-        what = "changes or late commits" if check.late_rows else "changes"
-        found = f"{failing:,} {what}: see holdfast changes {place.subject.name}" if failing else f"no {what}"
+        what = counted(failing, "change or late commit" if check.late_rows else "change")
+        found = f"{what}: see holdfast changes {place.subject.name}" if failing else "none"
         after = f" after {check.since}" if check.since else ""
         return Finding(
             failing, f"expected no changes before {check.closed_before}{after}", found, _without_values(sample_of(rows))
@@ -183,8 +183,10 @@ def _transpiled(check: Sql, place: Place) -> str:
     import sqlglot
     from sqlglot import exp
 
+    from holdfast.models.dialects import dialect_of
+
     try:
-        statements = [found for found in sqlglot.parse(check.sql, dialect=check.dialect) if found]
+        statements = [found for found in sqlglot.parse(check.sql, dialect=dialect_of(check.dialect)) if found]
     except sqlglot.errors.ParseError as error:
         first = error.errors[0] if error.errors else {}
         where = f"line {first.get('line')}, column {first.get('col')}"
@@ -197,7 +199,14 @@ def _transpiled(check: Sql, place: Place) -> str:
     tree = statements[0]
     if not place.database.traits.has_schemas:
         _name_tables_plainly(tree)
-    return tree.sql(dialect=place.database.traits.sql_dialect, pretty=True, comments=False)
+    try:
+        dialect = dialect_of(place.database.traits.sql_dialect)
+        return tree.sql(dialect=dialect, pretty=True, comments=False, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.errors.UnsupportedError as error:
+        raise ContractError(
+            f"sql cannot be said as {place.database.engine_name} says it: {error}",
+            hint='write it as the database wants it, and dialect = "..." beside it',
+        ) from error
 
 
 def _name_tables_plainly(tree: Any) -> None:
