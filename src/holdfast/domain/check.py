@@ -285,6 +285,10 @@ _KINDS: dict[str, type[Check]] = {
 KINDS = tuple(_KINDS)
 
 
+def class_of(kind: str) -> type[Check]:
+    return _KINDS[kind]
+
+
 def _check_from(value: object) -> object:
     """A declaration as the class of its kind. Raises ValueError that names the parameter and those there are."""
     if not isinstance(value, dict):
