@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from holdfast.domain.check import AnyCheck, check_problems
+from holdfast.domain.check import AnyCheck
+from holdfast.domain.check_fit import check_problems
 from holdfast.domain.errors import ContractError
 from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from holdfast.domain.check import AnyCheck, check_problems_of_model
+from holdfast.domain.check import AnyCheck
+from holdfast.domain.check_fit import check_problems_of_model
 from holdfast.domain.contract import Names, TypeField
 from holdfast.domain.errors import ModelError
 from holdfast.domain.formats import Strict
