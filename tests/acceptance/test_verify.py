@@ -96,15 +96,22 @@ def test_an_older_version_matters_only_where_rows_rest_on_it(project: ItemsProje
     assert "older version" in told["unverified"][0]["reason"]
 
 
-def test_a_mended_row_is_counted_and_not_compared(project: ItemsProject) -> None:
+def test_a_mended_row_is_compared_with_what_it_was_mended_to(project: ItemsProject) -> None:
+    """No source says it, so the ledger does; and no other row can pass for it."""
     project.write(HEADER + items(1, 5) + "6,item,abc\n" + items(7, 9))
     project.load()
     _, exported, _ = project.run("rejects", "export", "items")
     mended = project.directory / "mended.csv"
-    mended.write_text(exported.replace(",6,item,abc,", ",6,item,1.00,"))
+    mended.write_text(exported.replace(",6,item,abc,", ",6,mended,1.00,"))
     project.told("rejects", "replay", "items", str(mended))
     code, told = verify(project)
-    assert (code, told["rows"]["mended"], told["rows"]["expected"]) == (0, 1, 8)
+    assert (code, told["rows"]["mended"], told["rows"]["expected"]) == (0, 1, 9)
+    project.execute(
+        "UPDATE items SET amount = 1.01 WHERE id = 6",
+        "UPDATE items SET amount = 0, _origin = (SELECT _origin FROM items WHERE id = 6) WHERE id = 3",
+    )
+    differences = {d["key"]["id"]: (d["kind"], d["columns"]) for d in verify(project)[1]["differences"]}
+    assert differences == {3: ("different", ["amount"]), 6: ("different", ["amount"])}
 
 
 def test_other_ways_of_writing_and_a_sample(tmp_path: Path) -> None:

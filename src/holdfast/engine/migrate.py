@@ -46,6 +46,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ledger_9_view_processed_months",
         "ledger_9_view_pipeline_logs",
     ),
+    10: ("ledger_10_reject_mended",),
 }
 LATEST = max(MIGRATIONS)
 

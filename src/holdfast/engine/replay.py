@@ -225,7 +225,7 @@ def _replay_chunk(
             still += 1
         else:
             parts.append(table)
-            tx.run("reject_status", dataset=contract.name, origin=record.origin, status="replayed")
+            tx.run("reject_replayed", dataset=contract.name, origin=record.origin, mended=values_text(table))
     written, superseded = _write(tx, contract, parts, run_id)
     add_touches(tx, contract.table, run_id, written.touches, dataset=contract.name, chunk=chunk)
     fates: dict[str, Any] = {
@@ -241,6 +241,14 @@ def _replay_chunk(
         skipped=total.skipped + len(records) - len(opened),
         **{name: getattr(total, name) + count for name, count in fates.items()},
     )
+
+
+def values_text(row: pa.Table) -> str:
+    """A row's values as JSON, each as Arrow's text of it, from which the value can be made again."""
+    import pyarrow as pa
+
+    names = [name for name in row.column_names if name != ORIGIN_COLUMN]
+    return json.dumps({name: row.column(name).cast(pa.string())[0].as_py() for name in names})
 
 
 def _is_replayable(tx: Transaction, dataset: str, origin: int) -> bool:

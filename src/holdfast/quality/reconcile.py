@@ -23,6 +23,7 @@ from holdfast.ports.source import Source
 from holdfast.quality.reconcile_compare import Known, compare
 from holdfast.quality.reconcile_findings import Findings, Tally
 from holdfast.quality.reconcile_hash import Printer
+from holdfast.quality.reconcile_mended import mended_rows
 from holdfast.quality.reconcile_report import Proof, Sample, proof_of
 from holdfast.quality.reconcile_sample import settle_missing
 from holdfast.quality.reconcile_scope import Scope, read_scope
@@ -56,6 +57,10 @@ def verify(database: Database, source: Source, question: Question, go_on: GoOn) 
             reader, printer = _reader(database, source, scope), _printer(database, scope.contract)
             buckets = buckets_for(sum(chunk.rows_read for chunk in scope.chunks))
             expected, found = (stack.enter_context(closing(Spill(printer.width, buckets))) for _ in range(2))
+            unsaid: list[int] = []
+            for rows in mended_rows(tx, scope, unsaid):
+                tally.mended += rows.num_rows
+                expected.add(printer.prints(rows))
             reading = stack.enter_context(_beside(partial(reader.print_all, printer, expected), go_on))
             origins = [] if scope is whole else [origin_range(chunk.claim.number) for chunk in scope.chunks]
             for rows in table_rows(database, tx, scope.contract, origins):
@@ -65,7 +70,7 @@ def verify(database: Database, source: Source, question: Question, go_on: GoOn) 
                 found.add(prints)
         found.flush()
         reading.result()
-        known = _known(whole, reader)
+        known = _known(whole, reader, unsaid)
         findings = Findings(question.most if scope is whole else 2**62)
         for number in range(buckets):
             go_on()
@@ -87,10 +92,10 @@ def _printer(database: Database, contract: Contract) -> Printer:
     return Printer(contract, database.traits.json_as_written, partition.column if partition else None)
 
 
-def _known(scope: Scope, reader: SourceReader) -> Known:
+def _known(scope: Scope, reader: SourceReader, unsaid: list[int]) -> Known:
     unreadable = sorted(reader.unreadable)
     readable = [chunk.claim.number for chunk in scope.chunks if chunk.claim.number not in reader.unreadable]
-    return Known(np.array(readable, np.int64), np.array(unreadable, np.int64), scope.mended)
+    return Known(np.array(readable, np.int64), np.array(unreadable, np.int64), np.array(sorted(unsaid), np.int64))
 
 
 @contextmanager

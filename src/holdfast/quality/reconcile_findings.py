@@ -20,6 +20,7 @@ class Tally:
     """The table's rows by chunk of their `_origin` and by day of their partition."""
 
     rows: int = 0
+    mended: int = 0  # of what is expected: rows that the ledger says, not the sources
     by_chunk: Counter[int] = field(default_factory=Counter)
     by_day: Counter[int] = field(default_factory=Counter)
 
@@ -51,7 +52,7 @@ class Findings:
     most: int
     expected: int = 0
     unverified: int = 0
-    mended: int = 0
+    unsaid: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     unverified_by_chunk: Counter[int] = field(default_factory=Counter)
     differing_chunks: set[int] = field(default_factory=set)
@@ -63,7 +64,7 @@ class Findings:
     def add(self, verdict: Verdict) -> None:
         self.expected += verdict.expected
         self.unverified += len(verdict.unverified)
-        self.mended += len(verdict.mended)
+        self.unsaid += len(verdict.mended)
         _count(self.unverified_by_chunk, verdict.unverified[:, ORIGIN] >> ROW_BITS)
         wanted, found = verdict.different
         for kind, expected_rows, found_rows in (

@@ -12,6 +12,7 @@ from holdfast.quality.reconcile_findings import Findings, Tally
 from holdfast.quality.reconcile_hash import NO_DAY
 from holdfast.quality.reconcile_scope import Scope
 
+UNSAID = "mended by an older Holdfast, which did not keep what it loaded"
 _EPOCH = date(1970, 1, 1)
 
 
@@ -58,7 +59,8 @@ class ToldDifference:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """rows_found == rows_expected - missing + extra + unverified + mended, always.
+    """rows_found == rows_expected - missing + extra + unverified, always. `mended`: how many of those expected the
+    ledger says, because they were rejected and mended, and no source.
 
     `lost`: rows that chunks which cannot be read again put there by the ledger's count, and that are gone.
     """
@@ -107,7 +109,9 @@ def proof_of(
     sample: Sample | None,
 ) -> Proof:
     unverified = _unverified(scope, unreadable, findings.unverified_by_chunk)
-    accounted = findings.expected + findings.unverified + findings.mended
+    accounted = findings.expected + findings.unverified + findings.unsaid
+    if findings.unsaid:
+        unverified.append(Unverified("", UNSAID, 0, findings.unsaid, is_past=False))
     is_told_by_count = bool(unreadable) and sample is None
     return Proof(
         dataset=scope.dataset,
@@ -117,8 +121,8 @@ def proof_of(
         missing=findings.counts["missing"],
         extra=findings.counts["extra"],
         different=findings.counts["different"],
-        unverified_rows=findings.unverified,
-        mended=findings.mended,
+        unverified_rows=findings.unverified + findings.unsaid,
+        mended=tally.mended,
         lost=max(0, scope.rows_in_ledger - accounted) if is_told_by_count else 0,
         chunks=_chunks(scope, tally, findings),
         partitions=_partitions(scope, tally, findings),

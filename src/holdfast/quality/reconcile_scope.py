@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -121,13 +122,16 @@ def _chunk(dataset: str, row: Row, file: Row, version: FileVersion, *, is_supers
 
 
 def _mended(tx: Transaction, dataset: str) -> Ids:
-    parts: list[Ids] = []
+    """Origins of all rows that were mended, in order."""
+    parts = [np.array([row["origin"] for row in rows], np.int64) for rows in mended_pages(tx, dataset)]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def mended_pages(tx: Transaction, dataset: str) -> Iterator[list[Row]]:
+    """The rejects that were mended, with what they say now, a page at a time."""
     after = -1
-    while True:
-        rows = tx.run("verify_mended", dataset=dataset, after=after, most=MENDED_AT_ONCE).rows
-        parts.append(np.array([row["origin"] for row in rows], np.int64))
-        if len(rows) < MENDED_AT_ONCE:
-            return np.concatenate(parts)
+    while rows := tx.run("verify_mended", dataset=dataset, after=after, most=MENDED_AT_ONCE).rows:
+        yield rows
         after = rows[-1]["origin"]
 
 

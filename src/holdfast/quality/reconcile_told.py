@@ -17,6 +17,7 @@ from holdfast.ports.source import Source
 from holdfast.quality.explain_source import delivery_of
 from holdfast.quality.reconcile_findings import Difference
 from holdfast.quality.reconcile_hash import KEY, KEY_2, ORIGIN, Printer, canonical_json
+from holdfast.quality.reconcile_mended import mended_rows, only
 from holdfast.quality.reconcile_report import ToldDifference
 from holdfast.quality.reconcile_source import SourceReader
 from holdfast.quality.reconcile_table import printed_rows
@@ -36,7 +37,7 @@ def told(
 ) -> list[ToldDifference]:
     """What differs, as people can read it. A row of the table that was changed meanwhile is told without values."""
     contract = printer.contract
-    from_source = _source_values(reader, differences)
+    from_source = _source_values(reader, differences) | _mended_values(database, reader, differences)
     from_table = _table_values(database, printer, differences, go_on)
     found = []
     for count, difference in enumerate(differences):
@@ -84,6 +85,20 @@ def _source_values(reader: SourceReader, differences: list[Difference]) -> dict[
         for row in rows.take(places).to_pylist():
             found[row[ORIGIN_COLUMN]] = _shown(row)
     return found
+
+
+def _mended_values(database: Database, reader: SourceReader, differences: list[Difference]) -> dict[int | None, Values]:
+    """By origin: the rows that the ledger says."""
+    origins = np.array([origin for d in differences if (origin := _origin(d.source)) is not None], np.int64)
+    origins = origins[np.isin(origins, reader.scope.mended)]
+    if not len(origins):
+        return {}
+    with database.reading() as tx:
+        return {
+            row[ORIGIN_COLUMN]: _shown(row)
+            for table in mended_rows(tx, reader.scope, [])
+            for row in only(table, origins)
+        }
 
 
 def _table_values(

@@ -103,7 +103,7 @@ def _tell(verified: Verified) -> None:
         (proof.extra, "extra"),
         (proof.different, "different"),
     ]
-    more = [(proof.unverified_rows, "unverified"), (proof.mended, "mended, not compared"), (proof.lost, "lost")]
+    more = [(proof.unverified_rows, "unverified"), (proof.mended, "mended since"), (proof.lost, "lost")]
     said = " · ".join(f"{number(count)} {word}" for count, word in [*counts, *(pair for pair in more if pair[0])])
     word = _WORDS[proof.status] + (" (sample)" if proof.sample else "")
     output.line(f"{proof.dataset}  {word}  {said} · {verified.duration_s:.1f} s · run {verified.run_id}")

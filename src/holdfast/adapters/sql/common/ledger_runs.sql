@@ -101,8 +101,8 @@ WHERE r.dataset = :dataset AND r.origin = :origin
 SELECT origin, file_number, line, byte_offset, raw, status FROM {ops}reject
 WHERE dataset = :dataset AND origin = :origin {for_update}
 
--- name: reject_status
-UPDATE {ops}reject SET status = :status WHERE dataset = :dataset AND origin = :origin
+-- name: reject_replayed
+UPDATE {ops}reject SET status = 'replayed', mended = :mended WHERE dataset = :dataset AND origin = :origin
 
 -- name: reject_reasons
 UPDATE {ops}reject SET code = :code, reasons = :reasons WHERE dataset = :dataset AND origin = :origin
