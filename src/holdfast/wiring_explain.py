@@ -72,6 +72,6 @@ def changes_in(
     """What values changed, and where the first `rows_most` of them came from, by origin. Raises UsageError."""
     with project.database.reading() as tx:
         contract = remembered(tx, contract)
-        report = report_changes(tx, contract, asked, rows_most=rows_most)
+    report = report_changes(project.database, contract, asked, rows_most=rows_most)
     origins = [row["origin"] for row in report.rows]
     return report, deliveries_of(project.database, project.source, contract.name, origins)

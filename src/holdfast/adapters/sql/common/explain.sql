@@ -35,7 +35,7 @@ ORDER BY changed_at, origin, column_name
 -- column, of a partition (where the row stands or stood), of keys that look like `pattern`.
 SELECT origin, column_name, row_key, old_value, new_value, old_origin, partition_key, old_partition, run_id, changed_at
 FROM {ops}change
-WHERE dataset = :dataset AND (origin > :after OR origin = :after AND column_name > :after_column)
+WHERE dataset = :dataset AND origin >= :after AND (origin > :after OR column_name > :after_column)
   AND (:column_name = '' OR column_name = :column_name)
   AND (:partition_key = '' OR partition_key = :partition_key OR old_partition = :partition_key)
   AND row_key LIKE :pattern
@@ -44,3 +44,7 @@ WHERE dataset = :dataset AND (origin > :after OR origin = :after AND column_name
   ))
 ORDER BY origin, column_name
 LIMIT :most
+
+-- name: changes_runs_since
+-- A run, and all that began after it.
+SELECT r.id FROM {ops}run AS r WHERE r.started_at >= (SELECT s.started_at FROM {ops}run AS s WHERE s.id = :since)
