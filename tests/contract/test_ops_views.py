@@ -65,6 +65,7 @@ def failing_run(ledger: Database) -> Run:
 
 
 def test_the_views_say_what_a_run_did(ledger: Database) -> None:
+    """Its stages; and what it logged, without secrets, with the place it was logged at."""
     run = failing_run(ledger)
     found = view(ledger, "pipeline_checkpoint")
     assert all(list(row) == CHECKPOINT for row in found)
@@ -79,10 +80,6 @@ def test_the_views_say_what_a_run_did(ledger: Database) -> None:
     for row in found:
         assert row["start_time"] <= row["end_time"]
         assert 0 <= row["duration_ms"] < 60_000
-
-
-def test_the_view_of_logs_has_no_secret_and_knows_where_a_line_is_from(ledger: Database) -> None:
-    run = failing_run(ledger)
     found = view(ledger, "pipeline_logs")
     assert all(list(row) == LOGS for row in found)
     warning, end = found
