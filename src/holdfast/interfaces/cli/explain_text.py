@@ -75,7 +75,7 @@ def _print_agreement(told: Told) -> None:
     elif source["file"]:
         _more(f"not read back ({source['state']}): {output.visible(source['why'])}")
     if told["mended"]:
-        _more("the line broke the contract: a person corrected it, and it was replayed")
+        _more("its line broke the contract: it was corrected, or the contract was, and it was replayed")
     if differs == []:
         _more("the table says what the source says")
     for found in differs or []:
