@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.domain.contract import Contract, contract_from
+from holdfast.domain.errors import RejectBudgetExceeded
 from holdfast.ports.database import Database, Row
 from holdfast.wiring import Settings, open_project
 
@@ -101,6 +102,27 @@ def test_rows_that_go_out_are_told(sales: Sales) -> None:
     found = sales.load(append, "a.csv", changed)
     assert ("2024-05-31", 0, 0, 1) in found
     assert ("2024-04-30", 1, 0, 0) in found
+
+
+def test_what_landed_and_was_let_go_is_not_told(sales: Sales) -> None:
+    """The first half of a file landed, then the file is another: only what is published was ever in the table."""
+    of = contract(
+        primary_key=[], write_disposition="append", publish="load", format={"chunk_bytes": 1024}, max_rejects=0
+    )
+    rows = [f"2024-06-{1 + i % 3:02},{i},1.00,2024-06-01 12:00" for i in range(60)]
+    (sales.directory / "a.csv").write_text(HEADER + "\n".join([*rows, "2024-06-01,x,1.00,2024-06-01 12:00\n"]))
+    with open_project(sales.settings) as project:
+        assert isinstance(project.load(of, ["a.csv"]).error, RejectBudgetExceeded)
+        landed = project.database.statement("touches_forget").split()[2]
+        with project.database.reading() as tx:
+            assert tx.query(f"SELECT 1 FROM {landed}"), "a chunk landed"
+    sales.load(of, "a.csv", "\n".join(["2024-07-01,99,1.00,2024-07-01 12:00", *rows[1:]]) + "\n")
+    with open_project(sales.settings) as project:
+        touches = ledger(project.database, "touch", "bronze.sales")
+    found = Counter({row["partition_key"]: 0 for row in touches})
+    for row in touches:
+        found[row["partition_key"]] += row["rows_inserted"] - row["rows_removed"]
+    assert found == {"2024-06-01": 19, "2024-06-02": 20, "2024-06-03": 20, "2024-07-01": 1}
 
 
 def test_a_replaced_table_is_told_whole(sales: Sales) -> None:

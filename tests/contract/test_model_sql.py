@@ -54,6 +54,17 @@ def test_one_select_gives_the_same_rows_everywhere(database_url: str, tmp_path: 
         assert value == wanted, name
 
 
+def test_a_cte_may_be_called_like_the_table_it_reads(database_url: str, tmp_path: Path) -> None:
+    """SQLite sees all CTEs of a WITH in each of them, other engines only those before; here none is a table's."""
+    project = project_of(database_url, tmp_path, {"n": ("int", "1", "")})
+    text = """WITH u AS (SELECT * FROM bronze.sales), bronze_sales AS (SELECT u.code AS n FROM u),
+        sales AS (SELECT 'C1' AS other) SELECT b.n || sales.other AS said
+        FROM bronze_sales AS b JOIN bronze.sales AS x ON b.n = x.code CROSS JOIN sales"""
+    project.write("said", '/*---\nkey = "said"\n[columns]\nsaid = "string(9)"\n---*/\n' + text)
+    project.built()
+    assert project.contents("said") == [("C12C1",)]
+
+
 @pytest.mark.parametrize("sql", ["amount / 2", "day + INTERVAL '1 day'", "DATE_TRUNC('week', day)"])
 def test_what_would_mean_something_else_is_refused(sqlite_url: str, tmp_path: Path, sql: str) -> None:
     project = project_of(sqlite_url, tmp_path, {"a": ("decimal(12,2)", sql, "")})

@@ -115,6 +115,7 @@ def _publish(tx: Transaction, load: Load, run_id: str) -> int:
         tx.run("let_landed_go", shape)
     let_go = tx.run("chunks_let_go", dataset=load.dataset, load_number=load.number).rows
     _delete_chunks(tx, replace(shape, target=shape.landing), let_go)
+    tx.run_many("touches_let_go", [{"waiting": waiting_relation(load), "chunk": row["number"]} for row in let_go])
     landed = tx.run("chunks_landed", dataset=load.dataset, load_number=load.number).rows
     if load.kind is LoadKind.REPLACE or not tx.run("holds_rows", shape).rows[0]["found"]:
         rows = sum(row["rows_inserted"] for row in landed)

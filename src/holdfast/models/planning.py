@@ -154,6 +154,7 @@ def distinct_days(database: Database, tx: Transaction, relation: Relation) -> li
     if relation.kind is not Kind.STRING:
         column = exp.cast(column, "date")
     query = exp.select(exp.alias_(column, "day", quoted=True)).distinct().from_(table)
+    tx.run("model_utc")
     return sorted(_day(row["day"]) for row in tx.query(query.sql(dialect=dialect_of(database.traits.sql_dialect))))
 
 

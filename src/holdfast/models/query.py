@@ -25,8 +25,26 @@ if TYPE_CHECKING:
     from holdfast.ports.database import Database
 
 _WRITES = (exp.DDL, exp.DML, exp.Command, exp.Into, exp.Lock, exp.Drop, exp.Alter)
-_VOLATILE = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.CurrentDatetime, exp.Rand, exp.Uuid)
-_VOLATILE_NAMES = {"random", "rand", "now", "clock_timestamp", "localtimestamp", "gen_random_uuid", "nextval", "today"}
+_VOLATILE = (
+    exp.CurrentDate,
+    exp.CurrentTimestamp,
+    exp.CurrentTime,
+    exp.CurrentDatetime,
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.Rand,
+    exp.Uuid,
+    exp.UtcDate,
+    exp.UtcTime,
+    exp.UtcTimestamp,
+)
+_VOLATILE_NAMES = frozenset(
+    "clock_timestamp current_localtimestamp gen_random_uuid get_current_timestamp localtimestamp nextval now rand random"
+    " randomblob statement_timestamp sysdate timeofday today transaction_timestamp unix_timestamp utc_date utc_time"
+    " utc_timestamp".split()
+)
+_TODAY = {"now", "today", "tomorrow", "yesterday"}  # texts that are the time of asking where a date is read from them
+_OF_AN_INPUT = {"this", "db", "catalog", "alias", "joins"}
 
 
 def parse_select(text: str, dialect: str, place: str) -> exp.Query:
@@ -42,12 +60,30 @@ def parse_select(text: str, dialect: str, place: str) -> exp.Query:
     for node in tree.walk():
         if isinstance(node, _WRITES) and not isinstance(node, exp.Query):
             raise ModelError(f"{place}: expected a SELECT that only reads; found {node.key.upper()}; nothing was built")
-        if isinstance(node, _VOLATILE) or (isinstance(node, exp.Anonymous) and node.name.casefold() in _VOLATILE_NAMES):
+        if _is_volatile(node):
             raise ModelError(
                 f"{place}: {node.sql(dialect=dialect)} changes while no input does; nothing was built",
                 hint="a model's rows must follow from its inputs alone; keep such a value in a table of its own",
             )
     return normalize_identifiers(tree, dialect=dialect_of(dialect))
+
+
+def _is_volatile(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Anonymous):
+        return node.name.casefold() in _VOLATILE_NAMES
+    if isinstance(node, exp.Literal) and node.is_string and node.name.strip().casefold() in _TODAY:
+        reader = node.parent
+        if isinstance(reader, exp.Cast):
+            return reader.to.is_type(*exp.DataType.TEMPORAL_TYPES)
+        name = (
+            reader.name
+            if isinstance(reader, exp.Anonymous)
+            else reader.sql_name()
+            if isinstance(reader, exp.Func)
+            else ""
+        )
+        return any(word in name.casefold() for word in ("date", "time", "julianday", "unixepoch"))
+    return isinstance(node, _VOLATILE)
 
 
 def _first_line(error: SqlglotError) -> str:
@@ -104,30 +140,57 @@ def render(model: Model, tree: exp.Expr, dialect: str) -> str:
 
 
 def narrowed(tree: exp.Query, filters: Mapping[str, exp.Expr], physical: Callable[[str], str]) -> exp.Query:
-    """The tree with its inputs by their physical names, and filtered."""
+    """The tree with its inputs by their physical names, and filtered. Raises ModelError for what would get lost."""
     tables = tables_of(tree)
     for column in tree.find_all(exp.Column):
         if column.args.get("db"):  # an input is called by its alias, or its last name, from here on
             column.set("db", None)
             column.set("catalog", None)
+    _rename_ctes(tree, tables, {physical(relation_of(table)).rpartition(".")[2].casefold() for table in tables})
     for table in tables:
-        relation, alias = relation_of(table), table.alias_or_name
-        schema, _, name = physical(relation).rpartition(".")
-        there = exp.Table(this=exp.to_identifier(name, quoted=True))
-        if schema:
-            there.set("db", exp.to_identifier(schema, quoted=True))
-        condition = filters.get(relation)
-        if condition is None:
-            new: exp.Expr = exp.alias_(there, alias, table=True, quoted=True)
-        else:
-            rows = exp.select("*").from_(there).where(condition.copy(), copy=False)
-            new = rows.subquery(exp.to_identifier(alias, quoted=True), copy=False)
-        if joins := table.args.get("joins"):
-            new.set("joins", joins)
-        if alias_columns := table.alias_column_names:
-            new.args["alias"].set("columns", [exp.to_identifier(c, quoted=True) for c in alias_columns])
-        table.replace(new)
+        table.replace(_read_as(table, filters.get(relation_of(table)), physical(relation_of(table))))
     return tree
+
+
+def _rename_ctes(tree: exp.Query, tables: list[exp.Table], taken: set[str]) -> None:
+    """Give CTEs called like an input's table other names: which of the two a name means differs by engine."""
+    inputs = {id(table) for table in tables}
+    for cte in tree.find_all(exp.CTE):
+        if cte.alias.casefold() in taken:
+            cte.args["alias"].set("this", _cte_name(cte.alias))
+    for use in tree.find_all(exp.Table):
+        if id(use) not in inputs and not use.db and use.name.casefold() in taken:
+            if not use.alias:
+                use.set("alias", exp.TableAlias(this=use.this.copy()))
+            use.set("this", _cte_name(use.name))
+
+
+def _cte_name(name: str) -> exp.Identifier:
+    return exp.to_identifier(f"holdfast_cte_{name}"[:63], quoted=True)
+
+
+def _read_as(table: exp.Table, condition: exp.Expr | None, name: str) -> exp.Expr:
+    """What stands for an input: its table as the engine has it, with the rows the condition holds for."""
+    more = {key for key, value in table.args.items() if value} - _OF_AN_INPUT
+    if table.alias_column_names:
+        more.add("other names of columns")  # not all engines can say that
+    if more:
+        raise ModelError(
+            f"{relation_of(table)} is read with {', '.join(sorted(more))}, which says of a table more than its rows;"
+            " nothing was built",
+            hint="read the table as it is, under a plain alias",
+        )
+    schema, _, last = name.rpartition(".")
+    there = exp.Table(this=exp.to_identifier(last, quoted=True))
+    if schema:
+        there.set("db", exp.to_identifier(schema, quoted=True))
+    new: exp.Expr = there
+    if condition is not None:
+        new = exp.Subquery(this=exp.select("*").from_(there).where(condition.copy(), copy=False))
+    new.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name, quoted=True)))
+    if joins := table.args.get("joins"):
+        new.set("joins", joins)
+    return new
 
 
 def model_sql(database: Database, graph: Graph, model: Model, key: str) -> str:

@@ -55,6 +55,8 @@ MISTAKES = [
     (HEAD, "SELECT FROM WHERE", "not valid SQL"),
     (HEAD, "WITH x AS (DELETE FROM a RETURNING b) SELECT * FROM x", "only reads"),
     (HEAD, "SELECT CURRENT_DATE AS month, currency, revenue FROM usage_data", "changes while no input does"),
+    (HEAD, "SELECT 'now'::date AS month, currency, revenue FROM usage_data", "changes while no input does"),
+    (HEAD, "SELECT statement_timestamp() AS month, currency, revenue FROM usage_data", "changes while no input does"),
     (HEAD, "SELECT RANDOM() AS month, currency, revenue FROM usage_data", "changes while no input does"),
     ("", SELECT, "expected a head"),
 ]

@@ -50,6 +50,10 @@ VALUES
 -- What landed is in the table now.
 UPDATE {ops}touch SET relation = :relation, touched_at = {now} WHERE relation = :waiting
 
+-- name: touches_let_go
+-- A chunk that landed and is not published: see chunks_let_go.
+DELETE FROM {ops}touch WHERE relation = :waiting AND chunk = :chunk
+
 -- name: touches_forget
 DELETE FROM {ops}touch WHERE relation = :waiting
 
