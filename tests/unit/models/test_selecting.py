@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.domain.errors import UsageError
 from holdfast.wiring_models import Ask
-from tests.support.models_project import BY_CURRENCY, FIRST, ModelsProject
+from tests.support.models_project import BY_CURRENCY, DAILY, FIRST, ModelsProject
 
 
 def test_a_selection_builds_no_more_than_was_asked_for(sqlite_url: str, tmp_path: Path) -> None:
@@ -47,6 +47,32 @@ JOIN bronze.sales AS b ON b.day = a.day OR b.day < a.day GROUP BY a.day
     project.load("late.csv", [(9, "2024-06-01", "USD", "10.00")])
     assert project.built() == {"rolling": ["2024-06-01", "2024-06-02"]}
     assert project.contents("rolling")[1:] == [("2024-06-01", "211.60"), ("2024-06-02", "210.40")]
+
+
+def test_rows_that_are_older_than_the_notes_of_changes_are_built(sqlite_url: str, tmp_path: Path) -> None:
+    """Of a ledger that was upgraded: the table itself says which days it has."""
+    project = ModelsProject(sqlite_url, tmp_path)
+    project.load("first.csv", FIRST)
+    project.execute("DELETE FROM {}", "ops.touch")
+    project.load("late.csv", [(9, "2024-06-02", "EUR", "1.00")])
+    assert project.built()["silver.daily"] == ["2024-05-31", "2024-06-01", "2024-06-02"]
+    project.check()
+    assert project.built() == {}
+
+
+def test_another_grain_and_a_table_of_somebody_else_are_refused(sqlite_url: str, tmp_path: Path) -> None:
+    project = ModelsProject(sqlite_url, tmp_path)
+    project.load("first.csv", FIRST)
+    project.built()
+    project.write("silver/daily", DAILY.replace('column = "day" }', 'column = "day", grain = "month" }'))
+    error = project.build("silver.daily").error
+    assert "was built by partitions like 2024-05-31" in (error.message if error else "")
+    assert project.built("silver.daily", reset=True) == {"silver.daily": ["2024-05", "2024-06"]}
+    project.built()
+    project.check()
+    project.execute("DELETE FROM {}", "ops.model_partition")
+    error = project.build("silver.daily").error
+    assert "it holds rows that no build put there" in (error.message if error else "")
 
 
 def test_without_its_input_a_model_says_what_to_load(sqlite_url: str, tmp_path: Path) -> None:
