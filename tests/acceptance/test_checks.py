@@ -29,8 +29,12 @@ severity = "warn"
 
 
 @pytest.fixture
-def project(shared_url: str, tmp_path: Path) -> ItemsProject:
-    project = ItemsProject(tmp_path / "project", shared_url)
+def project(sqlite_url: str, tmp_path: Path) -> ItemsProject:
+    return checked_project(sqlite_url, tmp_path)
+
+
+def checked_project(url: str, tmp_path: Path) -> ItemsProject:
+    project = ItemsProject(tmp_path / "project", url)
     project.write(HEADER + items(1, 20))
     declare(project, CHECKS)
     return project
@@ -43,8 +47,9 @@ def declare(project: ItemsProject, checks: str, top: str = "") -> None:
     path.write_text(path.read_text() + checks)
 
 
-def test_a_load_ends_with_its_checks(project: ItemsProject) -> None:
-    """What is wrong is told with a row's key and exit 3; the rows stay, and a mended delivery makes it good."""
+def test_a_load_ends_with_its_checks(shared_url: str, tmp_path: Path) -> None:
+    """What is wrong is told with a row's key and exit 3, and the rows stay; the next load tells it again."""
+    project = checked_project(shared_url, tmp_path)
     assert [check["status"] for check in project.told("load", "items")["checks"]] == ["passed"] * 5
     project.write(HEADER + items(21, 40), "b.csv")
     code, out, err = project.run("load", "items")
