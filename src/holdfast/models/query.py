@@ -38,11 +38,27 @@ _VOLATILE = (
     exp.UtcTime,
     exp.UtcTimestamp,
 )
-_VOLATILE_NAMES = frozenset(
-    "clock_timestamp current_localtimestamp gen_random_uuid get_current_timestamp localtimestamp nextval now rand random"
-    " randomblob statement_timestamp sysdate timeofday today transaction_timestamp unix_timestamp utc_date utc_time"
-    " utc_timestamp".split()
-)
+_VOLATILE_NAMES = {
+    "clock_timestamp",
+    "current_localtimestamp",
+    "gen_random_uuid",
+    "get_current_timestamp",
+    "localtimestamp",
+    "nextval",
+    "now",
+    "rand",
+    "random",
+    "randomblob",
+    "statement_timestamp",
+    "sysdate",
+    "timeofday",
+    "today",
+    "transaction_timestamp",
+    "unix_timestamp",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+}
 _TODAY = {"now", "today", "tomorrow", "yesterday"}  # texts that are the time of asking where a date is read from them
 _OF_AN_INPUT = {"this", "db", "catalog", "alias", "joins"}
 
