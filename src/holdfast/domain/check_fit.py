@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from holdfast.domain.check import AcceptedValues, Check, ClosedPeriod, DuplicateKeys, InRange, RowCount
+from holdfast.domain.check import Check
+from holdfast.domain.check_kinds import AcceptedValues, ClosedPeriod, DuplicateKeys, InRange, RowCount
 from holdfast.domain.types import ColumnType, Kind
 
 

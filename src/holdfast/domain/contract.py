@@ -20,7 +20,6 @@ from pydantic import (
 )
 
 from holdfast.domain.check import AnyCheck
-from holdfast.domain.check_fit import check_problems
 from holdfast.domain.errors import ContractError
 from holdfast.domain.formats import CHUNK_BYTES_MAX, CsvFormat, Format, Strict
 from holdfast.domain.origin import ORIGIN_COLUMN, RESERVED_PREFIX
@@ -136,7 +135,9 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self), *_web_problems(self)]
-        if not problems:
+        if self.checks and not problems:
+            from holdfast.domain.check_fit import check_problems
+
             types = {column.name: column.type for column in self.columns}
             by = self.partition.column if self.partition else None
             problems += check_problems(self.checks, types, self.primary_key, by)

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from holdfast.adapters.databases.statements import fill
-from holdfast.domain.check import Check, RejectShare, RowCount
+from holdfast.domain.check import Check
+from holdfast.domain.check_kinds import RejectShare, RowCount
 from holdfast.ports.database import Row, Transaction
 from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, sample_of
 from holdfast.quality.subject import Place

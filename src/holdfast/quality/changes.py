@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
-from holdfast.domain.check import ClosedPeriod
+from holdfast.domain.check_kinds import ClosedPeriod
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import UsageError
 from holdfast.domain.types import ColumnType, Kind

@@ -13,15 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.domain.check import (
-    Check,
-    CurrencyCoverage,
-    FxCoverage,
-    FxStaleness,
-    RevenueOutlier,
-    RowCount,
-    Volume,
-)
+from holdfast.domain.check import Check
+from holdfast.domain.check_kinds import CurrencyCoverage, FxCoverage, FxStaleness, RevenueOutlier, RowCount, Volume
 from holdfast.ports.database import Row
 from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, sample_of
 from holdfast.quality.statistics import usual

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.domain.check import Check, CurrencyCoverage, DuplicateKeys, RevenueOutlier, RowCount, Unique, Volume
+from holdfast.domain.check import Check
+from holdfast.domain.check_kinds import CurrencyCoverage, DuplicateKeys, RevenueOutlier, RowCount, Unique, Volume
 from holdfast.domain.types import Kind
 from holdfast.ports.database import Row, Transaction
 from holdfast.quality.answer import COUNT_COLUMN, SAMPLE_ROWS, Finding, Question, hash_of

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.domain.check import AcceptedValues, Check, InRange, NotNegative, NotNull, NullShare, Pattern
+from holdfast.domain.check import Check
 from holdfast.domain.check_fit import typed
+from holdfast.domain.check_kinds import AcceptedValues, InRange, NotNegative, NotNull, NullShare, Pattern
 from holdfast.domain.types import ColumnType, Kind
 from holdfast.quality.answer import Finding, Query, counted, hash_of
 from holdfast.quality.subject import Place

@@ -10,16 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
-from holdfast.domain.check import (
-    Check,
-    ClosedPeriod,
-    DuplicateKeys,
-    Freshness,
-    Relationship,
-    RowCount,
-    Sql,
-    Unique,
-)
+from holdfast.domain.check import Check
+from holdfast.domain.check_kinds import ClosedPeriod, DuplicateKeys, Freshness, Relationship, RowCount, Sql, Unique
 from holdfast.domain.errors import ContractError
 from holdfast.domain.types import Kind
 from holdfast.fx.moments import as_moment

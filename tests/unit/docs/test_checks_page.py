@@ -7,7 +7,8 @@ import tomllib
 
 from pydantic import TypeAdapter
 
-from holdfast.domain.check import KINDS, AnyCheck, class_of
+from holdfast.domain.check import AnyCheck
+from holdfast.domain.check_kinds import KINDS, class_of
 from tests.unit.docs.pages import blocks, text_of
 
 PAGE = text_of("docs/checks.md")
