@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from holdfast.ports.source import Source
 from holdfast.quality.explain_history import RowHistory, history_of_key, history_of_row
 from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting, subject_of
 from holdfast.quality.explain_rejects import RejectsFound, rejects_of_key
-from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
+from holdfast.quality.explain_source import Delivery, delivery_of
 from holdfast.quality.explain_values import text_of
+
+MENDED_VERSION = 10  # of the ledger, the first that keeps what a row was mended to
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def _story(database: Database, source: Source, contract: Contract, row: Row) -> 
     origin = row.get(ORIGIN_COLUMN)
     delivery = delivery_of(database, source, contract.name, -1 if origin is None else origin)
     key = {name: row[name] for name in contract.primary_key}
-    mended = delivery.source is SourceState.READ and delivery.values is None
+    mended = _mended(database, contract, delivery.origin) if delivery.values is None else None
+    said = delivery.values if mended is None else mended
     return RowStory(
         dataset=contract.name,
         table=contract.table,
@@ -102,8 +106,8 @@ def _story(database: Database, source: Source, contract: Contract, row: Row) -> 
         row=row,
         values=_texts(contract, row, list(row)),
         delivery=delivery,
-        differences=None if delivery.values is None else _differences(contract, row, delivery.values),
-        mended=mended,
+        differences=None if said is None else _differences(contract, row, said),
+        mended=mended is not None,
         history=history_of_row(database, source, contract, key),
         rejects=rejects_of_key(database, contract, key),
         partition=partition_of(contract, row),
@@ -115,6 +119,19 @@ def partition_of(contract: Contract, row: Row) -> str | None:
     by = contract.table_partition
     text = text_of(by.type, row[by.column]) if by else None
     return text[: by.key_chars] if by and text else None
+
+
+def _mended(database: Database, contract: Contract, origin: int) -> dict[str, Any] | None:
+    """What a rejected row was loaded with once it was corrected, by column; None: it was no such row."""
+    with database.reading() as tx:
+        known = tx.run("ledger_exists").rows[0]["found"]
+        if not known or all(row["version"] < MENDED_VERSION for row in tx.run("migrations_applied").rows):
+            return None
+        found = tx.run("verify_mended", dataset=contract.name, after=origin - 1, most=1).first
+    if found is None or found["origin"] != origin or not found["mended"]:
+        return None
+    values: dict[str, Any] = json.loads(found["mended"])
+    return values
 
 
 def _texts(contract: Contract, row: Row, names: Sequence[str]) -> dict[str, str | None]:

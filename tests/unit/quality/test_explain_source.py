@@ -14,6 +14,7 @@ import pytest
 
 import holdfast
 from holdfast.domain.contract import contract_from
+from holdfast.engine.replay import export
 from holdfast.quality.explain_key import conditions_of, subject_of
 from holdfast.quality.explain_row import RowStory, explain_row
 from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
@@ -184,3 +185,23 @@ def test_a_value_edited_by_hand_is_told_from_the_sources(tmp_path: Path) -> None
     assert [(d.column, d.table, d.source) for d in story.differences] == [("note", "mine", "plain")]
     assert isinstance(other, RowStory)
     assert other.differences == []
+
+
+def test_a_mended_row_is_compared_with_what_it_was_mended_to(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,day,note\n1,2024-02-01,rejected\n")
+    mended = tmp_path / "mended.csv"
+    with project_in(tmp_path) as project:
+        made = contract()
+        project.load(made, ["a.csv"])
+        lines = list(export(project.database, made))
+        mended.write_text("".join(lines).replace("2024-02-01,rejected,", "01/02/2024,rejected,"))
+        assert project.replay(made, mended)[1].inserted == 1
+        asked = conditions_of(subject_of(made), ["id=1"])
+        story = explain_row(project.database, project.source, made, asked)
+        with project.database.transaction() as tx:
+            tx.execute("UPDATE items SET day = '2024-02-02' WHERE id = 1")
+        edited = explain_row(project.database, project.source, made, asked)
+    assert isinstance(story, RowStory)
+    assert isinstance(edited, RowStory)
+    assert (story.mended, story.differences, story.delivery.raw) == (True, [], "1,2024-02-01,rejected")
+    assert [(d.column, d.table, d.source) for d in edited.differences or ()] == [("day", "2024-02-02", "2024-02-01")]

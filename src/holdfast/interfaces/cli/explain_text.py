@@ -76,12 +76,13 @@ def _print_agreement(told: Told) -> None:
         _more(f"not read back ({source['state']}): {output.visible(source['why'])}")
     if told["mended"]:
         _more("its line broke the contract: it was corrected, or the contract was, and it was replayed")
+    said = "correction" if told["mended"] else "source"
     if differs == []:
-        _more("the table says what the source says")
+        _more(f"the table says what the {said} says")
     for found in differs or []:
         _more(
             f"CHANGED SINCE: {output.visible(found['column'])} is {_value(found['table'])} in the table and"
-            f" {_value(found['source'])} in the source: no load did that"
+            f" {_value(found['source'])} in the {said}: no load did that"
         )
 
 
