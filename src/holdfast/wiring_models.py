@@ -13,7 +13,7 @@ from holdfast.domain.errors import ConfigError, HoldfastError, PartitionsFailed,
 from holdfast.domain.types import Kind
 from holdfast.engine.runs import recorded_run
 from holdfast.engine.stopping import stop_on_signals
-from holdfast.models.build import FAILED, SKIPPED, Builder, ModelReport, Selection, Wanted, plan_build
+from holdfast.models.build import FAILED, SKIPPED, Builder, ModelReport, Prospect, Selection, plan_build
 from holdfast.models.graph import Graph, Relation, make_graph
 from holdfast.models.model import Model, read_models
 from holdfast.models.partitions import WHOLE, Days, Grain, days_of, key_of
@@ -88,7 +88,7 @@ def check_model(project: Project, graph: Graph, model: Model) -> None:
         raise ModelError(f"{model.path}: {'; '.join(problems)}; nothing was built", hint="change columns in the head")
 
 
-def plan(project: Project, graph: Graph, ask: Ask) -> list[tuple[Model, list[Wanted], int]]:
+def plan(project: Project, graph: Graph, ask: Ask) -> list[Prospect]:
     """What a build would do now. Writes nothing."""
     return plan_build(project.database, graph, _selection(graph, ask))
 

@@ -20,6 +20,8 @@ def test_build_tells_what_it_did_and_why(sqlite_url: str, tmp_path: Path) -> Non
     assert code == 0
     assert out.splitlines()[0] == "silver.daily  1 partition to build · 2 up to date"
     assert out.splitlines()[1].startswith("  2024-05-31  late file late.csv, chunk ")
+    assert "gold.monthly  0 partitions to build · 1 may follow · " in out
+    assert "  2024-05  if silver.daily 2024-05-31 comes out different" in out.splitlines()
     assert project.wanted(), "a dry run builds nothing"
 
     code, out, _ = project.cli("build", "--json")

@@ -140,7 +140,7 @@ class ModelsProject:
         with open_project(self.settings) as project:
             graph = wiring_models.graph_of(project, [self.contract], "fx_rates", self.directory / "models")
             found = wiring_models.plan(project, graph, Ask(**ask))
-        return {model.target: {one.key: one.reason for one in wanted} for model, wanted, _ in found if wanted}
+        return {p.model.target: {one.key: one.reason for one in p.wanted} for p in found if p.wanted}
 
     def query(self, table: str) -> list[Row]:
         database = holdfast.connect(self.url)

@@ -7,7 +7,7 @@ fails is noted and the others go on; what would be made of it is left as it is, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,9 +19,9 @@ from holdfast.engine.stages import stage_rows
 from holdfast.models.building import build_partition
 from holdfast.models.built import Built
 from holdfast.models.fingerprint import window_of
-from holdfast.models.graph import Graph
+from holdfast.models.graph import Graph, Input
 from holdfast.models.model import Model
-from holdfast.models.partitions import WHOLE, Days, days_of
+from holdfast.models.partitions import WHOLE, Days, concerned, days_of
 from holdfast.models.planning import Dirty, ModelPlan, plan_model
 from holdfast.models.reasons import told
 from holdfast.models.tables import ensure_table, reset_partitions, reset_table
@@ -68,18 +68,51 @@ class ModelReport:
         return [one for one in self.built if one.status == status]
 
 
-def plan_build(database: Database, graph: Graph, selection: Selection) -> list[tuple[Model, list[Wanted], int]]:
-    """For every chosen model, in build order: what would be built now, and how many partitions are up to date.
-
-    What building an earlier model will make out of date further on shows only when it is built.
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a build would do with a model: `wanted` is out of date now; `following` will be too if what it is made of
+    comes out different. `current`: partitions that are up to date.
     """
+
+    model: Model
+    wanted: list[Wanted]
+    following: list[Wanted]
+    current: int
+
+
+def plan_build(database: Database, graph: Graph, selection: Selection) -> list[Prospect]:
+    """For every chosen model, in build order, what would become of it."""
+    found: list[Prospect] = []
     with database.reading() as tx:
-        found = []
         for model in selection.models:
             plan = plan_model(database, tx, graph, model)
             wanted = [Wanted(d.key, told(tx, d)) for d in plan.dirty if selection.has(d.key)]
-            found.append((model, wanted, plan.current))
-        return found
+            following = _following(plan, found, {one.key for one in wanted})
+            chosen = [one for one in following if selection.has(one.key)]
+            found.append(Prospect(model, wanted, chosen, plan.current))
+    return found
+
+
+def _following(plan: ModelPlan, before: Sequence[Prospect], known: set[str]) -> list[Wanted]:
+    """Partitions that are up to date, and see partitions of models that will be built before."""
+    causes: dict[str, str] = {}
+    for given in plan.inputs:
+        made = next((one for one in before if one.model.name == given.relation.key), None)
+        for upstream in (*made.wanted, *made.following) if made else ():
+            reason = f"if {given.relation.name} {upstream.key}".rstrip() + " comes out different"
+            for key in _seeing(plan, given, upstream.key):
+                causes.setdefault(key, reason)
+    return [Wanted(key, causes[key]) for key in sorted(causes.keys() - known)]
+
+
+def _seeing(plan: ModelPlan, given: Input, key: str) -> Iterable[str]:
+    """The partitions whose rebuild sees a partition of an input."""
+    grain = plan.model.grain
+    if grain is None:
+        return [WHOLE]
+    if not given.by_partition or key == WHOLE:
+        return plan.known
+    return concerned(key, grain, given.lookback_days)
 
 
 @dataclass

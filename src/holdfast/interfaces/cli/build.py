@@ -12,9 +12,8 @@ from holdfast.interfaces.cli.options import Db, Json
 from holdfast.observe.log import mask
 
 if TYPE_CHECKING:
-    from holdfast.models.build import ModelReport, Wanted
+    from holdfast.models.build import ModelReport, Prospect, Wanted
     from holdfast.models.built import Built
-    from holdfast.models.model import Model
     from holdfast.wiring_models import BuildResult
 
 commands = typer.Typer()
@@ -66,31 +65,43 @@ def build(
         raise typer.Exit(result.error.exit_code)
 
 
-def _show_plan(found: list[tuple[Model, list[Wanted], int]], *, as_json: bool) -> None:
+def _show_plan(found: list[Prospect], *, as_json: bool) -> None:
     if as_json:
         models = [
             {
-                "model": model.target,
-                "would_build": [{"partition": one.key, "reason": one.reason} for one in wanted],
-                "current": current,
+                "model": one.model.target,
+                "would_build": _reasons(one.wanted),
+                "may_follow": _reasons(one.following),
+                "current": one.current,
             }
-            for model, wanted, current in found
+            for one in found
         ]
         output.terminal_object({"status": "done", "exit_code": 0, "dry_run": True, "models": models})
         return
-    for model, wanted, current in found:
-        output.line(f"{model.target}  {output.counted(len(wanted), 'partition')} to build · {current:,} up to date")
-        for one in wanted[:SHOWN_MAX]:
-            output.line(f"  {one.key or 'all of it'}  {output.visible(one.reason)}")
-        if len(wanted) > SHOWN_MAX:
-            output.line(f"  and {len(wanted) - SHOWN_MAX:,} more; --json shows all")
+    for one in found:
+        follow = f" · {len(one.following):,} may follow" if one.following else ""
+        told = f"{output.counted(len(one.wanted), 'partition')} to build{follow} · {one.current:,} up to date"
+        output.line(f"{one.model.target}  {told}")
+        _show_wanted(one.wanted)
+        _show_wanted(one.following)
+
+
+def _show_wanted(wanted: list[Wanted]) -> None:
+    for one in wanted[:SHOWN_MAX]:
+        output.line(f"  {one.key or 'all of it'}  {output.visible(one.reason)}")
+    if len(wanted) > SHOWN_MAX:
+        output.line(f"  and {len(wanted) - SHOWN_MAX:,} more; --json shows all")
+
+
+def _reasons(wanted: list[Wanted]) -> list[dict[str, str]]:
+    return [{"partition": one.key, "reason": one.reason} for one in wanted]
 
 
 def show_model(report: ModelReport) -> None:
     built = report.of("built")
     parts = [f"{len(built):,} of {len(report.built) + report.current:,} partitions built"]
     for name, word in (("inserted", "new"), ("updated", "changed"), ("removed", "gone")):
-        parts.append(f"{sum(getattr(one, name) for one in built):,} rows {word}")
+        parts.append(f"{output.counted(sum(getattr(one, name) for one in built), 'row')} {word}")
     parts += [f"{len(found):,} {status}" for status in ("failed", "skipped") if (found := report.of(status))]
     output.line(f"{report.model}  {' · '.join(parts)} · {sum(one.duration_s for one in built):.1f} s")
     for one in [*report.of("failed"), *report.of("skipped")][:SHOWN_MAX]:
