@@ -6,6 +6,7 @@ The fraction `usd_amount / currency_amount` is exact, as quoted; `rate_to_usd` i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -80,12 +81,28 @@ class RatesTable:
             return
         quotes = quotes_by_day(tx, provider, days[0], days[-1])
         rows = {day: _rows(provider, day, quotes.get(day, [])) for day in days}
+        before = self._counts(tx, days[0], days[-1])
         tx.upsert(self.name, [row for day in days for row in rows[day]], key=KEY)
-        add_touches(tx, self.name, run_id, {day.isoformat(): Touched(updated=len(rows[day])) for day in days})
+        after = self._counts(tx, days[0], days[-1])
+        add_touches(tx, self.name, run_id, {d.isoformat(): _touched(len(rows[d]), before[d], after[d]) for d in days})
+
+    def _counts(self, tx: Transaction, first: date, last: date) -> Counter[date]:
+        """Rows by day."""
+        found = tx.query(
+            f"SELECT rate_date, COUNT(*) AS n FROM {self._quoted}"  # noqa: S608
+            " WHERE rate_date >= :first AND rate_date <= :last GROUP BY rate_date",
+            {"first": first, "last": last},
+        )
+        return Counter({as_day(row["rate_date"]): int(row["n"]) for row in found})
 
     @property
     def _quoted(self) -> str:
         return self.name  # a plain name, checked where it is configured
+
+
+def _touched(written: int, before: int, after: int) -> Touched:
+    """Of the rows that were written to a day, those that came and those that were there."""
+    return Touched(inserted=after - before, updated=written - (after - before))
 
 
 def _definition(name: str) -> TableDefinition:
