@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -71,9 +72,16 @@ def expected(days: list[date], *currencies: str) -> dict[tuple[date, str], Decim
 
 
 def touched(fx: RatesProject, run_id: str) -> list[str]:
-    """The days that a fetch changed in the table for queries."""
-    rows = fx.query(f"SELECT partition_key, run_id FROM ops.touch WHERE run_id = '{run_id}' AND relation = 'fx_rates'")
-    return sorted({row["partition_key"] for row in rows})
+    """The days a run touched; touches of all runs say how many rates each day has."""
+    rows = fx.query(
+        "SELECT partition_key, run_id, rows_inserted - rows_removed AS n FROM ops.touch WHERE relation = 'fx_rates'"
+    )
+    told: Counter[str] = Counter()
+    for row in rows:
+        told[row["partition_key"]] += row["n"]
+    rates = fx.query("SELECT rate_date, COUNT(*) AS n FROM fx_rates GROUP BY rate_date")
+    assert +told == {str(row["rate_date"])[:10]: row["n"] for row in rates}
+    return sorted({row["partition_key"] for row in rows if row["run_id"] == run_id})
 
 
 def same(fx: RatesProject, found: dict[tuple[date, str], Decimal], wanted: dict[tuple[date, str], Decimal]) -> bool:
