@@ -35,7 +35,8 @@ class Claim:
     place: str | None = None  # where a page begins, as JSON; None: the chunk is a span of bytes
 
 
-def _claim(dataset: str, row: Row) -> Claim:
+def claim_of(dataset: str, row: Row) -> Claim:
+    """A chunk's line as a claim: what reading it takes, also for who only looks."""
     return Claim(
         dataset=dataset,
         number=row["number"],
@@ -88,13 +89,13 @@ class Claimant:
             row = tx.run("claim_chunk", dataset=dataset, worker=self.worker, run_id=self.run_id).first
             reach("claim.made")
         reach("claim.committed")
-        return _claim(dataset, row) if row else None
+        return claim_of(dataset, row) if row else None
 
     def guess_next(self, claim: Claim) -> Claim | None:
         """The chunk a lone worker would most likely claim after this one. Not a claim."""
         with self.database.reading() as tx:
             row = tx.run("next_ready_chunk", dataset=claim.dataset, number=claim.number).first
-        return _claim(claim.dataset, row) if row else None
+        return claim_of(claim.dataset, row) if row else None
 
     def release(self, claim: Claim) -> None:
         with self.database.transaction() as tx:

@@ -12,14 +12,13 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from holdfast.domain.chunk import Span
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import HoldfastError, SourceChanged
 from holdfast.domain.origin import chunk_of, row_of
-from holdfast.engine.claims import Claim
+from holdfast.engine.claims import Claim, claim_of
 from holdfast.engine.forms import form_named
 from holdfast.engine.forms.record import SourceRecord
-from holdfast.engine.ledger import FileLayout, FileVersion
+from holdfast.engine.ledger import FileVersion, file_version
 from holdfast.engine.pinning import state
 from holdfast.ports.database import Database, Row
 from holdfast.ports.source import Source
@@ -102,7 +101,8 @@ def _of_chunk(
 def _found(
     source: Source, dataset: str, origins: Sequence[int], chunk: Row, run: Row | None, digits_max: int | None
 ) -> Iterator[Delivery]:
-    file, claim = _file(chunk), _claim(dataset, chunk)
+    file = file_version({**chunk, "number": chunk["file_number"], "load_number": chunk["file_load"]})
+    claim = claim_of(dataset, chunk)
     known: dict[str, Any] = {
         "chunk": claim.number,
         "uri": file.uri,
@@ -158,32 +158,3 @@ def _gone_or_changed(source: Source, uri: str) -> SourceState:
 def _without_state(error: HoldfastError, claim: Claim) -> str:
     """What was wrong with the source. That nothing was committed is of interest to a load only."""
     return error.message.removesuffix(f"; {state(claim)}").removesuffix("; nothing was loaded")
-
-
-def _file(chunk: Row) -> FileVersion:
-    return FileVersion(
-        number=chunk["file_number"],
-        load_number=chunk["file_load"],
-        uri=chunk["uri"],
-        version=chunk["version"],
-        content_hash=chunk["content_hash"],
-        size_bytes=chunk["size_bytes"],
-        modified=chunk["modified"],
-        layout=FileLayout.from_json(chunk["layout"]),
-    )
-
-
-def _claim(dataset: str, chunk: Row) -> Claim:
-    """The chunk as a worker would hold it, to read it by the same way."""
-    return Claim(
-        dataset=dataset,
-        number=chunk["number"],
-        load_number=chunk["load_number"],
-        file_number=chunk["file_number"],
-        ordinal=chunk["ordinal"],
-        span=Span(chunk["span_start"], chunk["span_end"]),
-        span_hash=chunk["span_hash"],
-        first_line=chunk["first_line"],
-        epoch=chunk["epoch"],
-        place=chunk["place"],
-    )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from holdfast.domain.chunk import ChunkState, Span
+from holdfast.domain.chunk import ChunkState
 from holdfast.domain.contract import Contract
 from holdfast.domain.errors import TargetMismatch, UsageError
 from holdfast.domain.origin import origin_range
-from holdfast.engine.claims import Claim
+from holdfast.engine.claims import Claim, claim_of
 from holdfast.engine.ledger import FileVersion, file_version
 from holdfast.engine.target import compare, target_definition
 from holdfast.ports.database import Row, Transaction
@@ -104,18 +104,7 @@ def _chunk(dataset: str, row: Row, file: Row, version: FileVersion, *, is_supers
         why_not = "a page of an API or a feed, which is not kept and cannot be asked for as it was"
     elif not is_current and is_superseded:
         why_not = "an older version of the file: it was replaced, and its rows stayed"
-    claim = Claim(
-        dataset=dataset,
-        number=row["number"],
-        load_number=row["load_number"],
-        file_number=row["file_number"],
-        ordinal=row["ordinal"],
-        span=Span(row["span_start"], row["span_end"]),
-        span_hash=row["span_hash"],
-        first_line=row["first_line"],
-        epoch=row["epoch"],
-        place=row["place"],
-    )
+    claim = claim_of(dataset, row)
     return ScopeChunk(
         claim, version, is_current, int(row["rows_read"]), int(row["rows_inserted"]), int(row["rows_rejected"]), why_not
     )
