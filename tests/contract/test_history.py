@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import RejectBudgetExceeded
 from holdfast.ports.database import Database, Row
+from holdfast.quality.explain_history import history_of_row
 from holdfast.wiring import Settings, open_project
 
 HEADER = "day,id,amount,at\n"
@@ -136,3 +138,20 @@ def test_without_a_partition_the_table_is_one(sales: Sales) -> None:
     of = contract(partition=None)
     assert sales.load(of, "a.csv", BEFORE) == [("", 3, 0, 0)]
     assert sales.load(of, "b.csv", AFTER) == [("", 1, 1, 0)]
+
+
+def test_texts_do_not_depend_on_settings(postgres_url: str, tmp_path: Path) -> None:
+    """Days and moments in the history are the same text whatever zone and style the database is set to."""
+    sales, of = Sales(postgres_url, tmp_path), contract(primary_key=["day", "at"])
+    for name, amount in (("a.csv", "1.00"), ("b.csv", "2.00")):
+        sales.load(of, name, f"2024-06-03,1,{amount},2024-06-01 00:10\n")
+        with open_project(sales.settings) as project, project.database.transaction() as tx:
+            quoted = tx.query("SELECT quote_ident(current_database()) AS name")[0]["name"]
+            tx.execute(f"ALTER DATABASE {quoted} SET TimeZone = 'Asia/Jerusalem'")
+            tx.execute(f"ALTER DATABASE {quoted} SET DateStyle = 'German'")
+    with open_project(sales.settings) as project:
+        (found,) = ledger(project.database, "change", None)
+        assert json.loads(found["row_key"]) == {"day": "2024-06-03", "at": "2024-05-31 22:10:00+00"}
+        assert history_of_row(
+            project.database, project.source, of, {"day": "2024-06-03", "at": "2024-05-31 22:10+00"}
+        ).total

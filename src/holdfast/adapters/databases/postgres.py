@@ -56,7 +56,11 @@ _CONNECTION_DEFAULTS = {
 }
 
 
+# Days, moments and floats are the same text whatever the server's, the database's or the user's settings are: the
+# history of values keeps texts, and finds rows by them.
+_TEXTS = {"TimeZone": "UTC", "DateStyle": "ISO, MDY", "IntervalStyle": "postgres", "extra_float_digits": "1"}
 _LOCAL = {
+    **_TEXTS,
     # A machine that vanished mid-transaction must not hold its locks for the two hours that are TCP's default; a frozen
     # process not for ever. Local to the transaction, so nothing is left behind in a pooled session.
     "tcp_keepalives_idle": "10",
@@ -122,7 +126,8 @@ class PostgresEngine:
         connection.exec_driver_sql(f"SELECT {settings}")
 
     def begin_reading(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        settings = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in _TEXTS.items())
+        connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY{settings}")
 
     def driver_errors(self) -> tuple[type[Exception], ...]:
         return (psycopg.Error,)
