@@ -27,6 +27,8 @@ def test_build_tells_what_it_did_and_why(sqlite_url: str, tmp_path: Path) -> Non
     code, out, _ = project.cli("build", "--json")
     told = json.loads(out)
     assert (code, told["status"], told["exit_code"]) == (0, "done", 0)
+    code, out, _ = project.cli("build", "silver.daily", "--dry-run", "--reset", "--month", "2024-05")
+    assert out.splitlines() == ["silver.daily  1 partition to build · 2 up to date", "  2024-05-31  reset"]
     daily = told["models"][0]
     assert (daily["model"], daily["built"], daily["current"], daily["updated"]) == ("silver.daily", 1, 2, 1)
     assert set(daily["partitions"][0]["stages"]) == {"stage", "check", "delete", "update", "insert", "commit"}
@@ -41,7 +43,8 @@ def test_mistakes_and_failures_have_their_exit_codes(sqlite_url: str, tmp_path: 
     project.load("first.csv", FIRST)
     code, _, err = project.cli("build", "nonesuch")
     assert code == 2
-    assert "model 'nonesuch' is none; there are: silver.daily, gold.by_currency, gold.monthly" in err
+    assert "no model 'nonesuch'; there are: silver.daily, gold.by_currency, gold.monthly" in err
+    assert "'nonesuch' is neither a dataset nor a model; datasets: " in project.cli("check", "nonesuch")[2]
     project.write("silver/daily", DAILY.replace("SELECT day, currency", "SELECT day, NULL AS currency"))
     code, out, err = project.cli("build", "--json")
     assert code == 1

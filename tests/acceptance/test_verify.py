@@ -155,6 +155,7 @@ def test_a_column_that_came_later_is_null_before(tmp_path: Path, sqlite_url: str
 def test_mistakes_are_told_in_words(project: ItemsProject) -> None:
     refused = project.refused("verify", "items")
     assert "nothing was loaded" in refused["message"]
+    assert "no dataset 'itms'" in project.refused("verify", "itms")["message"]
     project.write(HEADER + items(1, 3))
     project.load()
     assert project.refused("verify", "items", "--sample", "0%")["code"] == "UsageError"

@@ -22,7 +22,7 @@ from holdfast.models.fingerprint import window_of
 from holdfast.models.graph import Graph, Input
 from holdfast.models.model import Model
 from holdfast.models.partitions import WHOLE, Days, concerned, days_of
-from holdfast.models.planning import Dirty, ModelPlan, plan_model
+from holdfast.models.planning import RESET, Dirty, ModelPlan, plan_model
 from holdfast.models.reasons import told
 from holdfast.models.tables import ensure_table, reset_partitions, reset_table
 from holdfast.ports.database import Database
@@ -87,10 +87,18 @@ def plan_build(database: Database, graph: Graph, selection: Selection) -> list[P
         for model in selection.models:
             plan = plan_model(database, tx, graph, model)
             wanted = [Wanted(d.key, told(tx, d)) for d in plan.dirty if selection.has(d.key)]
+            reset = _reset(plan, selection) if selection.reset else []
+            wanted = sorted([*wanted, *reset], key=lambda one: one.key)
             following = _following(plan, found, {one.key for one in wanted})
             chosen = [one for one in following if selection.has(one.key)]
-            found.append(Prospect(model, wanted, chosen, plan.current))
+            found.append(Prospect(model, wanted, chosen, plan.current - len(reset)))
     return found
+
+
+def _reset(plan: ModelPlan, selection: Selection) -> list[Wanted]:
+    """Partitions that are up to date, and will be built because all that is built of the selection is dropped."""
+    dirty = {one.key for one in plan.dirty}
+    return [Wanted(key, RESET) for key in plan.known - dirty if selection.has(key)]
 
 
 def _following(plan: ModelPlan, before: Sequence[Prospect], known: set[str]) -> list[Wanted]:

@@ -83,8 +83,8 @@ class Graph:
             ]
             if len(fitting) != 1:
                 known = ", ".join(m.target for m in fitting or self.models) or "none"
-                what = "is more than one" if fitting else "is none"
-                raise UsageError(f"model {name!r} {what}; there are: {known}; nothing was built")
+                what = f"{name!r} names more than one model" if fitting else f"no model {name!r}"
+                raise UsageError(f"{what}; there are: {known}; nothing was built")
             found.add(fitting[0].name)
         return [model for model in self.models if model.name in found or not names]
 

@@ -45,7 +45,7 @@ def test_models_come_after_what_they_are_made_of(tmp_path: Path) -> None:
     assert [model.target for model in found.upstream(found.models[2])] == ["silver.b", "gold.a"]
     assert [model.target for model in found.readers("Silver.B")] == ["gold.a", "bronze.z"]
     assert [model.target for model in found.chosen(["z", "silver.b"])] == ["silver.b", "bronze.z"]
-    with pytest.raises(UsageError, match=r"'c' is none; there are: silver\.b, gold\.a, bronze\.z"):
+    with pytest.raises(UsageError, match=r"no model 'c'; there are: silver\.b, gold\.a, bronze\.z"):
         found.chosen(["c"])
 
 

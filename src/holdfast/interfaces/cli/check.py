@@ -9,7 +9,7 @@ import typer
 
 from holdfast.domain.errors import UsageError
 from holdfast.interfaces.cli import output
-from holdfast.interfaces.cli.opening import contract_of, opened
+from holdfast.interfaces.cli.opening import contract_of, neither, opened
 from holdfast.interfaces.cli.options import Db, Json, OptionalDataset
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def _subjects(project: Project, holdfast: wiring.Project, name: str | None) -> l
     if not models.is_dir():
         return datasets
     graph = wiring_models.graph_of(holdfast, project.contracts(), project.fx.table, models)
-    return datasets + [of_model(model, graph) for model in graph.chosen([name] if name else [])]
+    try:
+        chosen = graph.chosen([name] if name else [])
+    except UsageError as error:
+        raise neither(project, graph, name or "") from error
+    return datasets + [of_model(model, graph) for model in chosen]
 
 
 def _check(project: Project, name: str | None, full: bool, as_json: bool) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from holdfast.domain.errors import ConfigError, HoldfastError, RowNotFound, UsageError
+from holdfast.domain.errors import HoldfastError, RowNotFound, UsageError
 from holdfast.interfaces.cli import output
-from holdfast.interfaces.cli.opening import contract_of, opened
+from holdfast.interfaces.cli.opening import contract_of, neither, opened
 from holdfast.interfaces.cli.options import Db, Json
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _model(project: config.Project, name: str, given: list[str], as_json: bool) 
     with opened(project, upgrade=False) as holdfast:
         graph = _graph(project, holdfast)
         if graph.model(name) is None:
-            raise _neither(project, graph, name)
+            raise neither(project, graph, name)
         story = explain_model(holdfast, graph, name, given)
     if isinstance(story, SeveralRows):
         _end(_several(name, given, story), several_told(story), as_json)
@@ -90,15 +90,6 @@ def _graph(project: config.Project, holdfast: Project) -> Graph:
     from holdfast.wiring_models import graph_of
 
     return graph_of(holdfast, project.contracts(), project.fx.table, project.directory / "models")
-
-
-def _neither(project: config.Project, graph: Graph, name: str) -> ConfigError:
-    datasets, models = project.dataset_names(), [model.target for model in graph.models]
-    return ConfigError(
-        f"{name!r} is neither a dataset nor a model; datasets: {', '.join(datasets) or 'none'};"
-        f" models: {', '.join(models) or 'none'}",
-        hint="name a contract in contracts/, or the target of a model in models/",
-    )
 
 
 def _end(error: HoldfastError, told: Told, as_json: bool) -> NoReturn:

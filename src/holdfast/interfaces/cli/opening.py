@@ -14,6 +14,7 @@ from holdfast.observe import log
 if TYPE_CHECKING:
     from holdfast.domain.contract import Contract
     from holdfast.interfaces import config
+    from holdfast.models.graph import Graph
     from holdfast.wiring import Project
 
 
@@ -48,6 +49,16 @@ def contract_of(project: config.Project, dataset: str) -> Contract:
         return contract
     form = contract.format.model_copy(update={"chunk_bytes": project.load.chunk_bytes})
     return contract.model_copy(update={"format": form})
+
+
+def neither(project: config.Project, graph: Graph, name: str) -> ConfigError:
+    """What to say of a name that is no dataset's and no model's."""
+    datasets, models = project.dataset_names(), [model.target for model in graph.models]
+    return ConfigError(
+        f"{name!r} is neither a dataset nor a model; datasets: {', '.join(datasets) or 'none'};"
+        f" models: {', '.join(models) or 'none'}",
+        hint="name a contract in contracts/, or the target of a model in models/",
+    )
 
 
 def sources_of(contract: Contract, given: list[str]) -> list[str]:

@@ -37,8 +37,14 @@ def verify(
     from holdfast.quality.reconcile import Question
     from holdfast.wiring_verify import verify as run
 
-    with opened(load_project(db)) as holdfast:
-        verified = run(holdfast, Question(dataset, most, share, seed))
+    project = load_project(db)
+    try:
+        with opened(project) as holdfast:
+            verified = run(holdfast, Question(dataset, most, share, seed))
+    except UsageError:
+        if dataset not in project.dataset_names():
+            project.contract(dataset)  # says which there are; what was loaded once is verified without its contract too
+        raise
     proof = verified.proof
     exit_code = proof.error.exit_code if proof.error else 0
     if as_json:
@@ -114,7 +120,7 @@ def _tell(verified: Verified) -> None:
         waiting = ", ".join(f"{number(count)} {state}" for state, count in sorted(proof.unfinished.items()))
         output.line(f"  chunks that are not in the table yet and were not compared: {waiting}")
     if proof.lost:
-        output.line(f"  {number(proof.lost)} rows that sources put there which cannot be read again are gone")
+        output.line(f"  {output.counted(proof.lost, 'row')} gone that came from sources which cannot be read again")
     _tell_tables(proof)
     shown = len(proof.differences)
     for difference in proof.differences:
