@@ -95,12 +95,14 @@ def test_check_by_hand_and_its_history(project: ItemsProject) -> None:
 def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None:
     declare(
         project,
-        '[[checks]]\nkind = "sql"\nname = "odd"\nsql = "SELECT nothing FROM items"\n',
+        '[[checks]]\nkind = "sql"\nname = "odd"\nsql = "SELECT nothing FROM items"\n'
+        '[[checks]]\nkind = "sql"\nname = "bound"\nsql = "SELECT id FROM items WHERE id = :id"\n',
         "check_after_load = false",
     )
     project.load()
     code, out, err = project.run("check", "items")
-    assert (code, "could not be asked (items: odd)" in err) == (1, True)
+    assert (code, "could not be asked (items: odd, items: bound)" in err) == (1, True)
+    assert "sql has a placeholder, :id, that nothing is given for" in out
     assert "ok       table_count" in out
 
 
@@ -118,11 +120,12 @@ def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None
         ('kind = "range"\ncolumn = "name"\nmin = 0', "column 'name' is string(40), expected bigint or date or decimal"),
         ('kind = "range"\ncolumn = "amount"\nmin = 5\nmax = 4', "min 5 is greater than max 4"),
         ('kind = "range"\ncolumn = "amount"\nmin = "few"', "'few' is no value of 'amount', which is decimal(12,2)"),
+        ('kind = "row_count"\nrows_min = 2\nrows_max = 1', "rows_min 2 is greater than rows_max 1"),
         ('kind = "pattern"\ncolumn = "name"', "pattern needs pattern: pattern takes column, pattern"),
         ('kind = "volume"', "it goes by days: name a day_column, or declare the table's partition"),
         ('kind = "sql"\nname = "x"\nsql = "SELECT 1"\nseverity = "bad"', "severity: Input should be 'warn' or 'error'"),
     ],
-    ids=["unit", "column", "type", "order", "value", "missing", "days", "severity"],
+    ids=["unit", "column", "type", "order", "value", "rows", "missing", "days", "severity"],
 )
 def test_declarations_that_do_not_fit_are_told(sqlite_url: str, tmp_path: Path, declared: str, said: str) -> None:
     project = ItemsProject(tmp_path / "project", sqlite_url)

@@ -138,6 +138,8 @@ class RowCount(Check):
         has_bounds = self.rows_min is not None or self.rows_max is not None
         if has_bounds == bool(self.against):
             raise ValueError('row_count needs rows_min and/or rows_max, or against = "files", or against = "weekday"')
+        if self.rows_min is not None and self.rows_max is not None and self.rows_min > self.rows_max:
+            raise ValueError(f"rows_min {self.rows_min} is greater than rows_max {self.rows_max}")
         if self.history_weeks_min > self.history_weeks_max:
             raise ValueError("history_weeks_min is greater than history_weeks_max")
         return self

@@ -105,8 +105,9 @@ def verdict(results: Sequence[CheckResult]) -> HoldfastError | None:
     broken = [f"{r.dataset}: {r.name}" for r in results if r.status == "error"]
     if failed:
         names = ", ".join(failed[:3]) + (", ..." if len(failed) > 3 else "")
+        more = f" and {len(broken)} could not be asked ({', '.join(broken[:3])})" if broken else ""
         return ChecksFailed(
-            f"{len(failed)} of {len(results)} checks failed ({names}); the data stays as it is",
+            f"{len(failed)} of {len(results)} checks failed ({names}){more}; the data stays as it is",
             hint="look at the rows above; correct the source and load it again, or the check if it asks too much",
         )
     if broken:

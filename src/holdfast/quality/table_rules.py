@@ -189,6 +189,8 @@ def _transpiled(check: Sql, place: Place) -> str:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ContractError("sql must be one SELECT", hint="select the rows that should not be there")
     tree = statements[0]
+    if bind := tree.find(exp.Placeholder):
+        raise ContractError(f"sql has a placeholder, {bind.sql()}, that nothing is given for", hint="write the value")
     if not place.database.traits.has_schemas:
         _name_tables_plainly(tree)
     try:
