@@ -91,7 +91,7 @@ class Graph:
 
 def make_graph(models: Sequence[Model], tables: Iterable[Relation], dialect: str) -> Graph:
     """Find every model's inputs among `tables` and the models themselves. Raises ModelError."""
-    known = {relation.key: relation for relation in tables}
+    known = _tables_by_key(tables)
     for model in models:
         if model.name in known:
             raise ModelError(
@@ -101,6 +101,22 @@ def make_graph(models: Sequence[Model], tables: Iterable[Relation], dialect: str
     known |= {model.name: relation_of_model(model) for model in models}
     inputs = {model.name: _inputs(model, known, dialect) for model in models}
     return Graph(tuple(_ordered(models, inputs)), inputs, dialect)
+
+
+def _tables_by_key(tables: Iterable[Relation]) -> dict[str, Relation]:
+    """Tables of contracts. Two may load one table, but their touches must speak of the same partitions."""
+    known: dict[str, Relation] = {}
+    for relation in tables:
+        other = known.get(relation.key)
+        if other is None or other.column is None:  # without a partition, a change concerns all of them
+            known[relation.key] = relation
+        elif relation.column not in (None, other.column):
+            raise ModelError(
+                f"two contracts load {relation.name}, one has its partition by {other.column!r}, the other by"
+                f" {relation.column!r}: which rows a change concerns could not be told; nothing was built",
+                hint="name the same partition column in both contracts",
+            )
+    return known
 
 
 def relation_of_model(model: Model) -> Relation:

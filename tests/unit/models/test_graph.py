@@ -75,3 +75,11 @@ def test_an_external_table_counts_as_never_changing(tmp_path: Path) -> None:
     written(tmp_path, "m", WHOLE + "[inputs.countries]\nexternal = true\n", "SELECT a FROM countries")
     (found,) = graph(tmp_path).inputs.values()
     assert [given.relation.is_external for given in found] == [True]
+
+
+def test_contracts_of_one_table_share_its_partition_column(tmp_path: Path) -> None:
+    written(tmp_path, "m", HEAD, "SELECT date AS month, currency, revenue FROM usage_data")
+    found = graph(tmp_path, USAGE, Relation("usage_data"), Relation("usage_data", "date", grain=Grain.MONTH))
+    assert found.inputs["m"][0].by_partition
+    with pytest.raises(ModelError, match="one has its partition by 'date', the other by 'shipped'"):
+        graph(tmp_path, USAGE, Relation("usage_data", "shipped", grain=Grain.DAY))
