@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.domain.errors import Interrupted, SourceError
-from holdfast.interfaces.cli import output
+from holdfast.interfaces import config
+from holdfast.interfaces.cli import main, output
 from holdfast.observe import log
 
 
@@ -88,3 +89,17 @@ def test_log_lines_mask_secrets_in_every_field(
         assert shown.count("***") == 3
         if as_json:
             assert json.loads(shown)["rows"] == 5
+
+
+def test_ctrl_c_at_any_moment_is_told_in_the_way_that_was_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a command listens to signals itself (it imports, it connects) the interpreter's own handler strikes."""
+
+    def struck(_db: str | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(config, "load_project", struck)
+    assert main.run(["ops", "prune", "--json"]) == 130
+    told = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["exit_code"]) == ("interrupted", 130)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from holdfast.domain.errors import HoldfastError, Interrupted, UsageError
 from holdfast.interfaces.cli import (
@@ -39,7 +40,21 @@ from holdfast.interfaces.cli import (
 )
 from holdfast.observe import log
 
+
+class _Commands(TyperGroup):
+    """The parser would turn Ctrl-C into an exit code and say nothing, not even to a reader of `--json`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted; what was committed stays", hint="run the same command again to go on"
+            ) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Loads files, APIs and feeds into databases and is still right after being killed.",
     no_args_is_help=True,
     add_completion=False,
