@@ -104,3 +104,5 @@ def test_a_row_that_is_not_there_and_conditions_that_are_none(project: ItemsProj
         assert project.refused("explain", "items", given)["message"] == message
     assert project.refused("explain", "nonesuch", "id=1")["message"].startswith("'nonesuch' is neither a dataset nor")
     assert "no run 'X'" in project.refused("changes", "items", "--since", "X")["message"]
+    code, out, _ = project.run("changes", "items", "--partition", "2024-13")
+    assert (code, "no value was changed in partition 2024-13" in out) == (0, True), "others may have been"

@@ -112,6 +112,8 @@ def test_a_mended_row_is_compared_with_what_it_was_mended_to(project: ItemsProje
     )
     differences = {d["key"]["id"]: (d["kind"], d["columns"]) for d in verify(project)[1]["differences"]}
     assert differences == {3: ("different", ["amount"]), 6: ("different", ["amount"])}
+    project.execute("DELETE FROM items WHERE id = 6")
+    assert "a row of it was loaded, and is gone" in project.run("explain", "items", "id=6")[2]
 
 
 def test_other_ways_of_writing_and_a_sample(tmp_path: Path) -> None:

@@ -16,9 +16,17 @@ def text_of(kind: ColumnType | None, value: Any) -> str | None:
     """The text of a value of this type (None: of whatever type it is); None for no value.
 
     Decimals have all digits of their scale, days and moments are in ISO form, moments in UTC, JSON has its keys sorted.
+    A value that is none of its type (somebody wrote it into a table of SQLite) is as it is.
     """
     if value is None:
         return None
+    try:
+        return _typed_text(kind, value)
+    except (ValueError, ArithmeticError):
+        return str(value)
+
+
+def _typed_text(kind: ColumnType | None, value: Any) -> str:
     match kind.kind if kind else _kind_of(value):
         case Kind.DECIMAL:
             return decimal_text(value, (kind.scale if kind else None))

@@ -14,10 +14,12 @@ import pytest
 
 import holdfast
 from holdfast.domain.contract import contract_from
+from holdfast.domain.types import parse_type
 from holdfast.engine.replay import export
 from holdfast.quality.explain_key import conditions_of, subject_of
 from holdfast.quality.explain_row import RowStory, explain_row
 from holdfast.quality.explain_source import Delivery, SourceState, delivery_of
+from holdfast.quality.explain_values import text_of
 from tests.support.spreadsheet import write_xlsx
 
 COLUMNS = [
@@ -205,3 +207,16 @@ def test_a_mended_row_is_compared_with_what_it_was_mended_to(tmp_path: Path) -> 
     assert isinstance(edited, RowStory)
     assert (story.mended, story.differences, story.delivery.raw) == (True, [], "1,2024-02-01,rejected")
     assert [(d.column, d.table, d.source) for d in edited.differences or ()] == [("day", "2024-02-02", "2024-02-01")]
+
+
+def test_a_value_that_is_none_of_its_type_is_told_as_it_is() -> None:
+    """SQLite keeps whatever somebody writes into it; the one who looks for it must be able to see it."""
+    wrong = {
+        "decimal(12,2)": "abc",
+        "decimal(14,2)": "1e300",
+        "float": "x",
+        "timestamp": "junk",
+        "json": "{",
+    }
+    assert {kind: text_of(parse_type(kind), value) for kind, value in wrong.items()} == wrong
+    assert text_of(parse_type("decimal(12,2)"), "7") == "7.00"

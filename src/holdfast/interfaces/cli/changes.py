@@ -11,6 +11,8 @@ from holdfast.interfaces.cli.opening import contract_of, opened
 from holdfast.interfaces.cli.options import Dataset, Db, Json
 
 if TYPE_CHECKING:
+    from holdfast.domain.contract import Contract
+    from holdfast.quality.changes import Asked
     from holdfast.quality.explain_told import Told
 
 commands = typer.Typer()
@@ -46,15 +48,26 @@ def changes(
     if as_json:
         output.terminal_object({"status": "done", "exit_code": 0, "since": since, **told})
     else:
-        _print(told)
+        _print(told, _asked_for(contract, asked))
 
 
-def _print(told: Told) -> None:
+def _asked_for(contract: Contract, asked: Asked) -> str:
+    """What the answer is limited to, in words; nothing where all was asked for."""
+    by = contract.table_partition
+    said = f" in column {asked.column}" if asked.column else ""
+    if asked.partition:
+        said += f" in partition {asked.partition}"
+        if by and len(asked.partition) != by.key_chars:
+            said += f" (its partitions are written like {'2024-06-24'[: by.key_chars]})"
+    return said + (f" since run {asked.since}" if asked.since else "")
+
+
+def _print(told: Told, asked_for: str) -> None:
     if not told["history_is_kept"]:
         output.line(f"{told['dataset']}  keeps no history of values: its contract says history = false")
     if not told["values"]:
         if told["history_is_kept"]:
-            output.line(f"{told['dataset']}  no value was changed")
+            output.line(f"{told['dataset']}  no value was changed{output.visible(asked_for)}")
         return
     columns = len({found["column"] for found in told["sums"]})
     partitions = len({found["partition"] for found in told["sums"]})

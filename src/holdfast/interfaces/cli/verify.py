@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.domain.errors import UsageError
+from holdfast.domain.origin import ODD_COLUMN
 from holdfast.interfaces.cli import output
 from holdfast.interfaces.cli.opening import opened
 from holdfast.interfaces.cli.options import Dataset, Db, Json
@@ -154,9 +155,9 @@ def _tell_difference(difference: ToldDifference) -> None:
     for name in difference.columns:
         output.line(f"    {output.visible(name)}: source {_said(source.get(name))}, table {_said(table.get(name))}")
     if difference.kind != "different":
-        rest = [name for name in (source or table) if name not in difference.key]
+        rest = [name for name in (source or table) if name not in difference.key and name != ODD_COLUMN]
         output.line("    " + " · ".join(f"{output.visible(n)}={_said((source or table)[n])}" for n in rest))
-    if odd := table.get("_holdfast_odd"):
+    if odd := table.get(ODD_COLUMN):
         output.line(f"    no value of its column's type: {output.visible(odd)}")
 
 
