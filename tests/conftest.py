@@ -13,6 +13,7 @@ from hypothesis import settings
 from holdfast.adapters.databases import connect
 from holdfast.ports.database import Database
 from tests.support import mysql_server
+from tests.support.mysql_databases import MysqlDatabases
 from tests.support.postgres_databases import PostgresDatabases
 from tests.support.postgres_server import PostgresServer
 
@@ -22,6 +23,7 @@ if os.environ.get("CI"):
 
 ENGINES = ("sqlite", "postgres", "duckdb")
 SHARED = ("sqlite", "postgres")  # several processes at a time may have such a database open
+URLS = {"mysql": "mysql_ready_url"}  # where it is not ENGINE_url
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -106,6 +108,20 @@ def mysql_url(mysql_server_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def mysql_databases(mysql_server_url: str) -> Iterator[MysqlDatabases]:
+    databases = MysqlDatabases(mysql_server_url)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture
+def mysql_ready_url(mysql_databases: MysqlDatabases) -> Iterator[str]:
+    """A MariaDB or MySQL database of this test's own that has an empty ledger already."""
+    with mysql_databases.one() as url:
+        yield url
+
+
 def _left_out() -> bool:
     """Where MariaDB can be had in no way its tests are left out, and the run says so; a run that must have it fails."""
     return not os.environ.get("HOLDFAST_REQUIRE_BACKENDS") and not mysql_server.is_there()
@@ -136,15 +152,15 @@ def duckdb_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database on each engine."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    """A fresh database on each engine, on MariaDB with a ledger."""
+    url: str = request.getfixturevalue(URLS.get(request.param, f"{request.param}_url"))
     return url
 
 
 @pytest.fixture
 def shared_url(request: pytest.FixtureRequest) -> str:
     """A fresh database on each engine that several processes may have open at a time."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
+    url: str = request.getfixturevalue(URLS.get(request.param, f"{request.param}_url"))
     return url
 
 

@@ -305,7 +305,7 @@ def test_a_mended_reject_and_an_equal_row_that_came_after_it(
     database = holdfast.connect(database_url)
     try:
         (reject,) = open_rejects(database, "items")
-        report = replay(database, contract, [Mended(reject["origin"], ["1", "11"])])
+        report = replay(database, contract, [Mended(reject["origin"], ["1", "11"])], "run")
         assert (report.replayed, getattr(report, fate)) == (1, 1)
         with database.reading() as tx:
             assert tx.query('SELECT value FROM items WHERE "key" = 1') == [{"value": value}]

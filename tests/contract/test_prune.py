@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.engine import prune as pruning
+from holdfast.engine.journal import add_log
 from holdfast.engine.migrate import upgrade
 from holdfast.engine.prune import Pruned, prune
 from holdfast.engine.runs import recorded_run
 from holdfast.engine.stages import recorded_stage
+from holdfast.observe.ledger_log import send_to
+from holdfast.observe.log import setup_by_default
 from holdfast.ports.database import Database, Row
 from holdfast.touches import Touched, add_touches
 
@@ -49,6 +52,8 @@ def fingerprints(ledger: Database) -> list[tuple[object, ...]]:
 def ledger(database: Database) -> Database:
     """Forty old touches of three partitions, one of them waiting to be published; three young ones; an old run."""
     upgrade(database)
+    setup_by_default()
+    send_to(add_log)
     with recorded_run(database, "usage", "load") as run:
         for number in range(13):
             with database.transaction() as tx:
@@ -76,7 +81,7 @@ def test_old_lines_go_and_fingerprints_stay(ledger: Database, monkeypatch: pytes
     monkeypatch.setattr(pruning, "PARTITIONS_AT_ONCE", 1)
     before = fingerprints(ledger)
     would = prune(ledger, 20, dry_run=True)
-    assert would.rows == {"change": 3, "check_result": 0, "log": 0, "stage": 1}
+    assert would.rows == {"change": 3, "check_result": 0, "log": 1, "stage": 1}
     assert (would.touches, would.touches_kept) == (26, 2)
     assert len(rows(ledger, "touch")) == 42
     assert prune(ledger, 20) == replace(would, dry_run=False)
