@@ -236,3 +236,10 @@ def test_closing_ends_what_still_runs(database: Database) -> None:
         if not thread.is_alive():
             break
     assert told
+
+
+def test_a_statement_a_signal_ends_is_a_lost_connection_and_other_errors_stay_what_they_are() -> None:
+    found = DuckdbEngine().fault(RuntimeError("Query interrupted"))
+    assert found is not None
+    assert found.kind is ConnectionLost
+    assert DuckdbEngine().fault(RuntimeError("something else")) is None

@@ -33,7 +33,7 @@ except ImportError:
     ) from None
 
 from holdfast.adapters.databases import duckdb_dialect, duckdb_values
-from holdfast.adapters.databases.duckdb_faults import fault_of
+from holdfast.adapters.databases.duckdb_faults import fault_of, is_interrupted
 from holdfast.adapters.databases.statements import on_conflict
 
 if TYPE_CHECKING:
@@ -128,9 +128,11 @@ class DuckdbEngine:
         _driver(connection).begin_reading()
 
     def driver_errors(self) -> tuple[type[Exception], ...]:
-        return (duckdb.Error, duckdb_dialect.WriterBusy, duckdb_dialect.OtherOptions)
+        return (duckdb.Error, duckdb_dialect.WriterBusy, duckdb_dialect.OtherOptions, RuntimeError)
 
     def fault(self, error: BaseException) -> Fault | None:
+        if isinstance(error, RuntimeError) and not is_interrupted(error):
+            return None
         return fault_of(error) if isinstance(error, self.driver_errors()) else None
 
     def bound(self, value: Any) -> Any:

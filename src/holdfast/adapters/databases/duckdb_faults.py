@@ -40,6 +40,13 @@ _PREFIX = re.compile(r"^(?:\w+ )*Error: ")
 _FITS_NOT = re.compile(r"(?:destination type|to) ([A-Z]\w*(?:\(\d+,\s*\d+\))?)")
 
 
+def is_interrupted(error: BaseException) -> bool:
+    """Where a signal comes in the middle of a statement the driver raises a RuntimeError of its own."""
+    return isinstance(error, duckdb.InterruptException) or (
+        isinstance(error, RuntimeError) and "Query interrupted" in str(error)
+    )
+
+
 def fault_of(error: BaseException) -> Fault:
     text = _PREFIX.sub("", (str(error).splitlines() or [""])[0])
     match error:
@@ -49,7 +56,7 @@ def fault_of(error: BaseException) -> Fault:
             )
         case OtherOptions():
             return Fault(ConfigError, "the file is open in this process with other options", "use one URL for it")
-        case duckdb.InterruptException():
+        case _ if is_interrupted(error):
             return Fault(ConnectionLost, "the statement was interrupted")
         case _ if isinstance(error, LOST):
             return Fault(ConnectionLost, text)
