@@ -20,11 +20,12 @@ KILLS_A_FORM = 10
 def test_random_kills(workers: str, database_url: str, tmp_path: Path) -> None:
     moments = random.Random(f"{workers} {database_url.partition(':')[0]}")
     kills, number, at_work = 0, 0, 0
-    while kills < KILLS[workers]:
+    most = KILLS[workers] // (2 if database_url.startswith("duckdb") else 1)  # a start takes a second there
+    while kills < most:
         number += 1
         url = database_url if number == 1 else f"sqlite:///{tmp_path}/{number}.db"
         project = UsageProject(tmp_path / f"project{number}", url, rows=40_000, chunk_bytes=16_384)
-        kills += _kill_until_done(project, workers, moments, KILLS[workers] - kills)
+        kills += _kill_until_done(project, workers, moments, most - kills)
         at_work += project.workers_left()
         project.load_until_done("--workers", workers)
         project.check_accounts()

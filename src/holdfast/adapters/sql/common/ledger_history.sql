@@ -44,7 +44,11 @@ CREATE INDEX {ops_index}change_by_key ON {ops}change (dataset, row_key)
 INSERT INTO {ops}touch
     (relation, partition_key, touch_id, touches, hash, dataset, chunk, run_id, rows_inserted, rows_updated, rows_removed, touched_at)
 VALUES
-    (:relation, :partition_key, :touch_id, 1, :hash, :dataset, :chunk, :run_id, :inserted, :updated, :removed, {now})
+    (:relation, :partition_key, :touch_id, :touches, :hash, :dataset, :chunk, :run_id, :rows_inserted, :rows_updated,
+     :rows_removed, {now})
+
+-- name: touch_now
+SELECT {now} AS now
 
 -- name: touches_publish
 -- What landed is in the table now.
