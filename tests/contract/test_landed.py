@@ -30,7 +30,7 @@ from holdfast.ports.database import Database, Transaction
 
 TABLE, LANDING = "landed_order", "landed_order_landing"
 QUICK = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking is slow
@@ -200,7 +200,7 @@ def check_deliveries(new_url: Callable[[], str], sequence: str | None, made: Del
 
 @pytest.mark.usefixtures("every_load_is_large")
 @pytest.mark.parametrize("sequence", [None, "version"])
-@settings(QUICK, max_examples=15)
+@settings(QUICK, max_examples=10)
 @given(made=deliveries)
 def test_any_deliveries_by_any_way_end_in_the_same_rows_on_sqlite(sequence: str | None, made: Deliveries) -> None:
     check_deliveries(lambda: "sqlite:///{}/landed.db", sequence, made)

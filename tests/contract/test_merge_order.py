@@ -81,7 +81,7 @@ def expected(made: list[list[Delivered]], *, sequenced: bool) -> list[tuple[int,
 
 
 @pytest.mark.parametrize("sequence", [None, "seq"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=schedules())
 def test_any_schedule_ends_in_the_same_rows(
     database: Database, sequence: str | None, schedule: tuple[list[list[Delivered]], list[tuple[int, bool]]]

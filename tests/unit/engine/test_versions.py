@@ -56,7 +56,7 @@ def load(directory: Path, url: str, of: Rows) -> dict[int, int]:
             return {row["key"]: row["value"] for row in tx.query("SELECT key, value FROM items")}
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking is slow
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking is slow
 @given(made=versions())
 def test_edits_end_as_a_fresh_load(made: list[Rows]) -> None:
     with TemporaryDirectory() as name:
