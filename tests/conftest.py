@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import settings
 
 from holdfast.adapters.databases import connect
-from holdfast.engine.migrate import upgrade
 from holdfast.ports.database import Database
 from tests.support import mysql_server
 from tests.support.mysql_databases import MysqlDatabases
@@ -25,7 +23,7 @@ if os.environ.get("CI"):
 
 ENGINES = ("sqlite", "postgres", "duckdb")
 SHARED = ("sqlite", "postgres")  # several processes at a time may have such a database open
-URLS = {"mysql": "mysql_ready_url", "duckdb": "duckdb_ready_url"}  # where it is not ENGINE_url
+URLS = {"mysql": "mysql_ready_url"}  # where it is not ENGINE_url
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
@@ -152,25 +150,9 @@ def duckdb_url(tmp_path: Path) -> str:
     return f"duckdb:///{tmp_path}/holdfast.duckdb"
 
 
-@pytest.fixture(scope="session")
-def duckdb_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with an empty ledger, to be copied: making one takes a quarter of a second there."""
-    file = tmp_path_factory.mktemp("duckdb") / "made.duckdb"
-    database = connect(f"duckdb:///{file}")
-    upgrade(database)
-    database.close()
-    return file
-
-
-@pytest.fixture
-def duckdb_ready_url(duckdb_made: Path, duckdb_url: str) -> str:
-    shutil.copy(duckdb_made, duckdb_url.removeprefix("duckdb:///"))
-    return duckdb_url
-
-
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database on each engine, on MariaDB and DuckDB with an empty ledger."""
+    """A fresh database on each engine, on MariaDB with a ledger."""
     url: str = request.getfixturevalue(URLS.get(request.param, f"{request.param}_url"))
     return url
 
