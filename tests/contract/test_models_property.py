@@ -52,7 +52,7 @@ def crash_at(point: str, nth: int) -> pytest.MonkeyPatch:
     return patch
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(STEP, min_size=3, max_size=9))
 def test_a_build_ends_in_a_full_recompute(steps: list[tuple]) -> None:  # type: ignore[type-arg]
     with TemporaryDirectory() as directory:
