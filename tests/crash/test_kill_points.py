@@ -21,6 +21,7 @@ FETCHING = {point for point in POINTS if point.startswith(("fx.", "build."))}  #
 PAGES = {"page.asked", "page.answered", "commit.page_added"}  # see test_page_kills.py
 CHUNKWISE = [point for point in POINTS if point not in PUBLISHING | FETCHING | PAGES | {"landing.copied"}]
 BETWEEN = ["parse.begun", "parse.read", "parse.done", "chunk.ready"]  # no transaction is open, on any engine
+WRITING = [point for point in CHUNKWISE if point.startswith(("commit.", "merge.", "direct."))]
 LANDING = ["plan.registered", "claim.committed", "landing.copied", "commit.finished", "commit.committed"]
 Calm = Callable[[str], Contents]
 
@@ -60,9 +61,15 @@ def kill_and_finish(project: UsageProject, point: str, calm_contents: Contents, 
     assert _values(project.contents()) == calm_contents
 
 
-@pytest.mark.parametrize("point", [point for point in CHUNKWISE if point not in BETWEEN])
+@pytest.mark.parametrize("point", WRITING)
 def test_killed_at(point: str, database_url: str, tmp_path: Path, calm: Calm) -> None:
     project = UsageProject(tmp_path / "project", database_url)
+    kill_and_finish(project, point, calm("auto"))
+
+
+@pytest.mark.parametrize("point", [point for point in CHUNKWISE if point not in (*WRITING, *BETWEEN)])
+def test_killed_while_planning_claiming_or_closing(point: str, postgres_url: str, tmp_path: Path, calm: Calm) -> None:
+    project = UsageProject(tmp_path / "project", postgres_url)
     kill_and_finish(project, point, calm("auto"))
 
 
