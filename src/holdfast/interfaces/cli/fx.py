@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,8 @@ from holdfast.interfaces.cli.opening import opened
 from holdfast.interfaces.cli.options import Db, Json
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from holdfast.fx.coverage import Coverage, Usage
     from holdfast.fx.reports import ProviderStatus
     from holdfast.fx.store import Stored
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(help="Exchange rates.", no_args_is_help=True)
 LINES_MAX = 20
+SPANS_MAX = 3
 Day = Annotated[str | None, typer.Option("--date", metavar="DAY", help="2024-01-05, today or yesterday (UTC).")]
 First = Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day; with --to.")]
 Last = Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day.")]
@@ -134,9 +138,34 @@ def print_fetched(result: FetchResult) -> None:
         f"{output.counted(report.calls, 'call')} · {_told(stored)} · {result.duration_s:.1f} s · run {result.run_id}"
     )
     _some(output.visible(str(one)) for one in stored.corrections)
-    _some(f"no rate: {one.rate_date} {one.currency}" for one in stored.no_data)
+    _some(_without_rate((one.rate_date, one.currency) for one in stored.no_data))
     if not report.is_shown:
         output.line(f"  kept in the ledger; the table for queries shows another provider than {result.provider}")
+
+
+def _without_rate(lacking: Iterable[tuple[date, str]]) -> Iterator[str]:
+    """A line for the days that lack the same currencies: most are weekends, and a line each would bury the rest."""
+    by_day: dict[date, list[str]] = {}
+    for day, currency in sorted(lacking):
+        by_day.setdefault(day, []).append(currency)
+    by_currencies: dict[str, list[date]] = {}
+    for day, currencies in by_day.items():
+        by_currencies.setdefault(", ".join(currencies), []).append(day)
+    for told, days in by_currencies.items():
+        spans = _spans(days)
+        more = f" and {output.number(len(spans) - SPANS_MAX)} more" if len(spans) > SPANS_MAX else ""
+        yield f"no rate of {told} on {output.counted(len(days), 'day')}: {', '.join(spans[:SPANS_MAX])}{more}"
+
+
+def _spans(days: list[date]) -> list[str]:
+    """Days in order; neighbours are told as one span."""
+    ends: list[list[date]] = []
+    for day in days:
+        if ends and (day - ends[-1][1]).days == 1:
+            ends[-1][1] = day
+        else:
+            ends.append([day, day])
+    return [str(first) if first == last else f"{first} to {last}" for first, last in ends]
 
 
 def _told(stored: Stored) -> str:
