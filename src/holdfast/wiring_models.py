@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,20 +59,45 @@ class BuildResult:
     error: HoldfastError | None = None
 
 
-def graph_of(project: Project, contracts: Sequence[Contract], rates_table: str | None, models_dir: Path) -> Graph:
-    """The project's models and what they read. Raises ModelError for the first file that is not sound."""
+def graph_of(
+    project: Project,
+    contracts: Sequence[Contract],
+    rates_table: str | None,
+    models_dir: Path,
+    *,
+    without: Iterable[str] = (),
+) -> Graph:
+    """The project's models and what they read, but for those made of tables `without` a sound contract.
+
+    Raises ModelError for the first file that is not sound.
+    """
     models = read_models(models_dir)
     if models and importlib.util.find_spec("sqlglot") is None:
         raise ConfigError(
             "models need SQLGlot, which is not installed; nothing was built", hint="pip install 'holdfast[models]'"
         )
+    dialect = project.database.traits.sql_dialect
+    left_out = _made_of(without, models, dialect)
     tables = [_relation(contract) for contract in contracts]
     if rates_table and rates_table.casefold() not in {table.key for table in tables}:
         tables.append(Relation(rates_table, "rate_date", Kind.DATE, Grain.DAY))
-    graph = make_graph(models, tables, project.database.traits.sql_dialect)
+    graph = make_graph([model for model in models if model.name not in left_out], tables, dialect)
     for model in graph.models:
         check_model(project, graph, model)
     return graph
+
+
+def _made_of(tables: Iterable[str], models: Sequence[Model], dialect: str) -> set[str]:
+    """The names of models that are made of one of these tables, near or far."""
+    from holdfast.models.query import relation_of, tables_of
+
+    stale = {table.casefold() for table in tables}
+    if not stale:
+        return stale
+    reads = {model.name: {relation_of(table) for table in tables_of(model.select(dialect))} for model in models}
+    while found := {name for name, read in reads.items() if read & stale} - stale:
+        stale |= found
+    return stale
 
 
 def check_model(project: Project, graph: Graph, model: Model) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.domain.contract import Contract
-from holdfast.domain.errors import HoldfastError, Interrupted, ModelError
+from holdfast.domain.errors import ConfigError, HoldfastError, Interrupted, ModelError
 from holdfast.domain.rate import is_currency
 from holdfast.engine.migrate import ledger_version
 from holdfast.engine.prune import Pruned, prune
@@ -51,6 +51,8 @@ class Job:
 
     datasets: Sequence[str]
     contract: Callable[[str], tuple[Contract, list[str]]]
+    table: Callable[[str], str | None]
+    """The table that a contract names, be it sound or not."""
     rates: Rates | None
     rates_table: str
     models_dir: Path
@@ -179,15 +181,19 @@ def _contracts(job: Job) -> list[tuple[str, Contract]]:
 
 def _graph(project: Project, job: Job, failed: set[str]) -> tuple[Graph, set[str]]:
     """The project's models, and the names of those that are made of a dataset that failed. Raises ModelError."""
+    from holdfast.models.model import read_models
     from holdfast.wiring_models import graph_of
 
     found = _contracts(job)
-    graph = graph_of(project, [contract for _, contract in found], job.rates_table, job.models_dir)
+    sound = {name for name, _ in found}
+    unsound = [table for name in job.datasets if name not in sound and (table := job.table(name))]
+    graph = graph_of(project, [contract for _, contract in found], job.rates_table, job.models_dir, without=unsound)
+    left_out = {model.name for model in read_models(job.models_dir)} - {model.name for model in graph.models}
     stale = {contract.table.casefold() for name, contract in found if name in failed}
     for model in graph.models:  # in the order they are built: an input before what is made of it
         if any(given.relation.key in stale for given in graph.inputs_of(model)):
             stale.add(model.name)
-    return graph, {model.name for model in graph.models if model.name in stale}
+    return graph, left_out | {model.name for model in graph.models if model.name in stale}
 
 
 def _build(project: Project, job: Job, failed: set[str], step: Step) -> None:
@@ -210,7 +216,7 @@ def _check(project: Project, job: Job, failed: set[str], step: Step) -> None:
     from holdfast.wiring_checks import check_subjects
 
     subjects = [of_contract(contract) for name, contract in _contracts(job) if name not in failed]
-    with suppress(ModelError):  # the build said so
+    with suppress(ModelError, ConfigError):  # the build said so
         graph, stale = _graph(project, job, failed)
         subjects += [of_model(model, graph) for model in graph.models if model.name not in stale]
     if subjects:

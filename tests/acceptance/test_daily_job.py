@@ -77,6 +77,18 @@ def test_a_day_with_a_dataset_that_fails_and_the_day_after(database_url: str, tm
     }
 
 
+def test_a_contract_that_is_not_sound_holds_up_only_what_is_made_of_it(sqlite_url: str, tmp_path: Path) -> None:
+    project = shop(tmp_path / "project", sqlite_url)
+    path = tmp_path / "project" / "contracts" / "bad.toml"
+    path.write_text(path.read_text().replace("primary_key", "primary_keys"))
+    day = daily(project, exit_code=2)
+    steps = {(step["step"], step["of"]): step for step in day["steps"]}
+    assert (steps["load", "bad"]["status"], day["error"]["code"]) == ("failed", "ContractError")
+    assert (steps["build", None]["status"], steps["check", None]["status"]) == ("done", "done")
+    assert steps["build", None]["skipped"] == "of_bad: made of what failed"
+    assert project.query("SELECT COUNT(*) AS days FROM of_items") == [{"days": 3}]
+
+
 def test_the_five_questions_are_answered_by_plain_sql(postgres_url: str, tmp_path: Path) -> None:
     """After a day with a failure: every query of the page, as it is written there."""
     project = shop(tmp_path / "project", postgres_url)

@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, get_args, get_origin
@@ -117,6 +118,13 @@ class Project:
                 hint="make one with: holdfast contract infer FILE > contracts/NAME.toml",
             )
         return contract_from({"name": name, **read_toml(path)})
+
+    def table_named(self, name: str) -> str | None:
+        """The table that a contract names, be it sound or not; None where even that cannot be read."""
+        with suppress(ConfigError):
+            table = read_toml(self.contracts_directory / f"{name}.toml").get("table")
+            return table if isinstance(table, str) else None
+        return None
 
     def contracts(self) -> list[Contract]:
         return [self.contract(name) for name in self.dataset_names()]

@@ -49,6 +49,7 @@ def _job(project: Project) -> Job:
     return Job(
         datasets=project.dataset_names(),
         contract=contract,
+        table=project.table_named,
         rates=_rates(project),
         rates_table=project.fx.table,
         models_dir=project.directory / "models",
