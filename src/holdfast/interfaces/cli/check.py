@@ -10,7 +10,7 @@ import typer
 from holdfast.domain.errors import UsageError
 from holdfast.interfaces.cli import output
 from holdfast.interfaces.cli.opening import contract_of, neither, opened
-from holdfast.interfaces.cli.options import Db, Json, OptionalDataset
+from holdfast.interfaces.cli.options import DatasetOrModel, Db, Json
 
 if TYPE_CHECKING:
     from holdfast import wiring
@@ -25,7 +25,7 @@ _HISTORY = ("checked_at", "check_name", "severity", "status", "failing", "found"
 
 @commands.command()
 def check(
-    dataset: OptionalDataset = None,
+    dataset: DatasetOrModel = None,
     show_sql: Annotated[
         bool, typer.Option("--show-sql", help="Print every check's statement, and ask none of them.")
     ] = False,

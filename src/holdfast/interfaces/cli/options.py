@@ -12,6 +12,14 @@ Db = Annotated[
     typer.Option("--db", metavar="URL", help="The database; else HOLDFAST_DB, else holdfast.toml.", show_default=False),
 ]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="The name of a contract in contracts/.")]
+DatasetOrModel = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DATASET]",
+        help="A contract in contracts/, or a model's target; all if left out.",
+        show_default=False,
+    ),
+]
 OptionalDataset = Annotated[
     str | None,
     typer.Argument(

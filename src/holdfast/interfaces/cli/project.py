@@ -46,7 +46,7 @@ def init(
     output.line("next:")
     if target != Path.cwd():
         output.line(f"  cd {directory}")
-    for command in ("holdfast plan usage", "holdfast load usage", "holdfast rejects list usage"):
+    for command in ("holdfast plan usage", "holdfast load usage", "holdfast rejects list usage", "holdfast build"):
         output.line(f"  {command}")
 
 
