@@ -52,6 +52,8 @@ def verify(
         output.terminal_object(_object(verified, exit_code))
     else:
         _tell(verified)
+        if proof.error:
+            output.print_error(proof.error.message, _NEXT[proof.status].format(dataset=dataset))
     if exit_code:
         raise typer.Exit(exit_code)
 
@@ -97,6 +99,10 @@ def _object(verified: Verified, exit_code: int) -> dict[str, Any]:
     }
 
 
+_NEXT = {
+    "different": "a row's story: holdfast explain {dataset} KEY=VALUE; put it right, then verify again",
+    "unverified": "bring those sources back and verify again; without them nobody can tell",
+}
 _WORDS = {"done": "proved", "different": "DIFFERENT", "unverified": "UNVERIFIED"}
 
 
