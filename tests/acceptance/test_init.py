@@ -12,6 +12,8 @@ from sqlite3 import connect
 
 import pytest
 
+from tests.support.processes import run_cli
+
 MODELS = {"models/README.md", "models/gold/revenue_monthly.sql"}
 FILES = {".gitignore", "holdfast.toml", "contracts/usage.toml", "data/usage.csv", *MODELS}
 
@@ -43,20 +45,14 @@ def test_init_writes_a_project_whose_contract_fits_its_data(tmp_path: Path) -> N
     assert "warning" not in checked.stdout
 
 
-def test_the_small_file_has_one_broken_row_of_each_kind_and_nothing_else_is_rejected(tmp_path: Path) -> None:
-    holdfast("init", cwd=tmp_path)
-    loaded = holdfast("load", "usage", "--json", cwd=tmp_path)
-    assert loaded.returncode == 0, loaded.stderr
-    [usage] = json.loads(loaded.stdout)["datasets"]
+def test_the_small_file_has_one_broken_row_of_each_kind_and_the_model_is_built_of_the_others(tmp_path: Path) -> None:
+    told = {}
+    for command in (["init"], ["load", "usage"], ["build"]):
+        code, out, err = run_cli(*command, "--json", cwd=tmp_path)
+        assert code == 0, err
+        told[command[0]] = json.loads(out)
+    [usage], [model] = told["load"]["datasets"], told["build"]["models"]
     assert (usage["read"], usage["inserted"], usage["superseded"], usage["rejected"]) == (203, 189, 3, 11)
-
-
-def test_the_model_is_built_from_the_small_file(tmp_path: Path) -> None:
-    holdfast("init", cwd=tmp_path)
-    holdfast("load", "usage", cwd=tmp_path)
-    built = holdfast("build", "--json", cwd=tmp_path)
-    assert built.returncode == 0, built.stderr
-    [model] = json.loads(built.stdout)["models"]
     with closing(connect(tmp_path / "holdfast.db")) as database:
         [bills] = database.execute("SELECT SUM(bill_count) FROM gold_revenue_monthly").fetchone()
     assert (model["model"], model["failed"], bills) == ("gold.revenue_monthly", 0, 189)

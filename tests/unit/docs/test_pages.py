@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from typing import Any
@@ -37,9 +38,14 @@ def test_every_command_and_option_shown_exists(name: str) -> None:
         assert _mistake(shown) is None, f"{name}: {shown!r}: {_mistake(shown)}"
 
 
+@functools.cache
+def _command_line() -> Any:
+    return typer.main.get_command(app)
+
+
 def _mistake(shown: str) -> str | None:
     """What the command line would not know of `holdfast ...`; None: it knows all of it."""
-    command: Any = typer.main.get_command(app)
+    command = _command_line()
     words = iter(shlex.split(shown)[1:])
     for word in words:
         if word.startswith("-"):
@@ -71,8 +77,7 @@ def test_commands_are_found_in_the_pages() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    tree: Any = typer.main.get_command(app)
-    for name, command in tree.commands.items():
+    for name, command in _command_line().commands.items():
         for full in (f"{name} {sub}" for sub in command.commands) if hasattr(command, "commands") else [name]:
             assert f"holdfast {full}" in EVERYTHING, f"holdfast {full} is nowhere in the documentation"
 
