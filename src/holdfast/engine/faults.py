@@ -12,7 +12,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 
-from holdfast.domain.errors import ConnectionLost, Deadlock, SerializationFailure
+from holdfast.domain.errors import ConfigError, ConnectionLost, Deadlock, SerializationFailure
 
 POINTS = (
     "claim.begun",
@@ -65,6 +65,8 @@ POINTS = (
 )
 """Every point there is, in the order a load, a fetch of exchange rates and the build of a partition pass them."""
 
+ACTIONS = ("kill", "stop", "deadlock", "serialization", "lost")
+
 
 def _act(action: str) -> None:
     match action:
@@ -79,17 +81,20 @@ def _act(action: str) -> None:
         case "lost":
             raise ConnectionLost("lost connection injected by a test")
         case _:
-            raise ValueError(f"unknown fault action {action!r}")
+            raise AssertionError(action)  # `armed` lets no other through
 
 
 def armed(spec: str) -> Callable[[str], None]:
-    """A `reach` that acts as `spec` says. Raises ValueError for a point or action that does not exist."""
+    """A `reach` that acts as `spec` says. Raises ConfigError for a point or action that does not exist."""
     plans: dict[tuple[str, int], str] = {}
     for part in filter(None, spec.split(",")):
         place, _, action = part.partition("=")
         point, _, nth = place.partition(":")
-        if point not in POINTS:
-            raise ValueError(f"unknown fault point {point!r}; there are: {', '.join(POINTS)}")
+        if point not in POINTS or (nth and not nth.isdecimal()) or (action or "kill") not in ACTIONS:
+            raise ConfigError(
+                f"HOLDFAST_FAULT: {part!r} is no fault; points: {', '.join(POINTS)}; actions: {', '.join(ACTIONS)}",
+                hint="write POINT:N=ACTION, as in commit.rows_written:3=kill; or leave HOLDFAST_FAULT out",
+            )
         plans[point, int(nth or 1)] = action or "kill"
     passed: Counter[str] = Counter()
 
