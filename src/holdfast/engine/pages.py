@@ -38,8 +38,7 @@ def read_page(
     pages: Pages, contract: Contract, claim: Claim, *, digits_max: int | None, in_key_order: bool
 ) -> ReadyChunk:
     """Ask for a page and parse it. Raises SourceError, DriftRefused and what the HTTP client raises."""
-    from holdfast.engine.ordering import dedupe, order_and_dedupe, with_origins
-    from holdfast.engine.reading import ReadyChunk
+    from holdfast.engine.reading import ready_chunk
 
     place = Place.from_json(claim.place or "{}")
     reach("page.asked")
@@ -47,18 +46,7 @@ def read_page(
     reach("page.answered")
     parsed = _parsed(contract, page, digits_max)
     end = _end(contract, page, place, claim.ordinal, high_of(contract, parsed.table, place.high))
-    lessen = order_and_dedupe if in_key_order else dedupe
-    rows, superseded = lessen(with_origins(parsed.table, claim.number), contract)
-    return ReadyChunk(
-        rows=rows,
-        read=parsed.read,
-        superseded=superseded,
-        rejects=parsed.rejects,
-        blank_lines=parsed.blank_lines,
-        comment_lines=parsed.comment_lines,
-        encoding="utf-8",
-        page=end,
-    )
+    return ready_chunk(parsed, contract, claim, "utf-8", in_key_order=in_key_order, page=end)
 
 
 def write_page(tx: Transaction, claim: Claim, end: PageEnd) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from holdfast.engine.pages import PageEnd
+    from holdfast.parsing.parsed import ParsedChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,32 @@ class ReadyChunk:
     page: PageEnd | None = None  # where it is a page: what leads on from it
 
 
+def ready_chunk(
+    parsed: ParsedChunk,
+    contract: Contract,
+    claim: Claim,
+    encoding: str,
+    *,
+    in_key_order: bool,
+    page: PageEnd | None = None,
+) -> ReadyChunk:
+    """One row a key of what was parsed, with its `_origin`."""
+    from holdfast.engine.ordering import dedupe, order_and_dedupe, with_origins
+
+    lessen = order_and_dedupe if in_key_order else dedupe
+    rows, superseded = lessen(with_origins(parsed.table, claim.number), contract)
+    return ReadyChunk(
+        rows=rows,
+        read=parsed.read,
+        superseded=superseded,
+        rejects=parsed.rejects,
+        blank_lines=parsed.blank_lines,
+        comment_lines=parsed.comment_lines,
+        encoding=encoding,
+        page=page,
+    )
+
+
 def read_chunk(
     source: Source,
     contract: Contract,
@@ -48,24 +75,12 @@ def read_chunk(
     """Read, prove and parse a chunk. Raises SourceChanged when the bytes are no longer those of the plan."""
     import pyarrow as pa  # here: a load that has nothing to do shall not wait for it
 
-    from holdfast.engine.ordering import dedupe, order_and_dedupe, with_origins
-
     pool = pa.system_memory_pool()  # one heap with numpy's and Python's: what one of them frees another can use
     pa.set_memory_pool(pool)
     reach("parse.begun")
     parsed = form_named(file.layout.form).parse(source, contract, file, claim, digits_max)
-    lessen = order_and_dedupe if in_key_order else dedupe
-    rows, superseded = lessen(with_origins(parsed.table, claim.number), contract)
+    ready = ready_chunk(parsed, contract, claim, file.layout.encoding, in_key_order=in_key_order)
     reach("parse.done")
-    ready = ReadyChunk(
-        rows=rows,
-        read=parsed.read,
-        superseded=superseded,
-        rejects=parsed.rejects,
-        blank_lines=parsed.blank_lines,
-        comment_lines=parsed.comment_lines,
-        encoding=file.layout.encoding,
-    )
     del parsed
     pool.release_unused()  # what parsing took beyond the rows is not kept while they are written
     return ready
