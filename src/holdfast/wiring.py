@@ -28,6 +28,7 @@ from holdfast.engine.heartbeat import Heartbeat
 from holdfast.engine.journal import add_log, kept_journal
 from holdfast.engine.loading import LoadReport
 from holdfast.engine.migrate import upgrade
+from holdfast.engine.owed import Owed, owed_now, with_successors
 from holdfast.engine.place import this_process
 from holdfast.engine.planner import Plan
 from holdfast.engine.recovery import keep_trying
@@ -133,7 +134,7 @@ class Project:
         began = time.monotonic()
         done_before = run_key and done_run_of_key(self.database, contract.name, run_key)
         if done_before:
-            report = self._report(contract, done_before, files_known=0, load_number=None)
+            report = self._report(contract, done_before, files_known=0, owed=None)
             return LoadResult(done_before, time.monotonic() - began, report, done_before=True)
         try_to_sweep(self.database)
         with (
@@ -141,13 +142,11 @@ class Project:
             recorded_run(self.database, contract.name, "load", run_key) as run,
         ):
             prepared = self._prepare(contract, sources, run.id, max_rejects)
-            first_load = self._try(lambda: loading.first_unfinished(self.database, contract.name), "looking for work")
-            if first_load is None:
-                run.error = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
-            else:
-                with self._progress(contract.name, first_load, on_progress):
-                    run.error = self._work_off(contract, run.id, stop)
-            report = self._report(contract, run.id, files_known=prepared.files_known, load_number=first_load)
+            owed = self._try(lambda: owed_now(self.database, contract.name), "looking for work")
+            if owed:
+                with self._progress(owed, on_progress):
+                    owed, run.error = self._work_off(contract, run.id, stop, owed)
+            report = self._report(contract, run.id, files_known=prepared.files_known, owed=owed)
             report.warnings.extend(sentences(prepared.plan.noted))
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
@@ -201,48 +200,51 @@ class Project:
 
     def _work_on(self, contract: Contract, stop: StopRequest) -> LoadResult:
         began = time.monotonic()
-        first_load = loading.first_unfinished(self.database, contract.name)
+        owed = self._try(lambda: owed_now(self.database, contract.name), "looking for work")
         with recorded_run(self.database, contract.name, "work") as run:
-            with recorded_stage(run, "work") as stage:
-                error = self._guarded(contract.name, run.id, stop, lone=False)
-                if error:
-                    stage.fail(error.message)
-            run.error = error or self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
-            report = self._report(contract, run.id, files_known=0, load_number=first_load)
+            if owed:
+                owed, run.error = self._work_off(contract, run.id, stop, owed, is_bare=True)
+            report = self._report(contract, run.id, files_known=0, owed=owed)
         return LoadResult(run.id, time.monotonic() - began, report, run.error)
 
-    def _work_off(self, contract: Contract, run_id: str, stop: StopRequest) -> HoldfastError | None:
-        """Let workers work until nothing is left; returns why something is left, if so."""
-        with recorded_stage(run_id, "work", workers=self.settings.workers) as stage:
-            if self.settings.workers == 1:
-                error = self._guarded(contract.name, run_id, stop, lone=True)
+    def _work_off(
+        self, contract: Contract, run_id: str, stop: StopRequest, owed: Owed, *, is_bare: bool = False
+    ) -> tuple[Owed, HoldfastError | None]:
+        """Let workers work until nothing is owed. Returns what was, in the end, and why some of it is left, if so."""
+        workers = 1 if is_bare else self.settings.workers
+        with recorded_stage(run_id, "work", workers=workers) as stage:
+            if workers == 1:
+                error = self._guarded(run_id, stop, owed, lone=not is_bare)
             else:
-                error = _worst(self._run_workers(contract.name, run_id, stop))
+                error = _worst(self._run_workers(run_id, stop, owed))
             if stop:
                 stage.interrupt()
             elif error:
                 stage.fail(error.message)
-        left = self._try(lambda: loading.verdict(self.database, contract), "looking for work left")
+        grown = self._try(lambda: with_successors(self.database, owed), "looking for work left")
+        if grown != owed and not (stop or error):
+            return self._work_off(contract, run_id, stop, grown, is_bare=is_bare)
+        left = self._try(lambda: loading.verdict(self.database, contract, owed), "looking for work left")
         if stop and left:
-            return stop.interrupted()
-        return left and (error or left)
+            return owed, stop.interrupted()
+        return owed, left and (error or left)
 
-    def _run_workers(self, dataset: str, run_id: str, stop: StopRequest) -> list[WorkerError]:
+    def _run_workers(self, run_id: str, stop: StopRequest, owed: Owed) -> list[WorkerError]:
         """Several workers: processes, or threads of this one where no other may have the database open."""
 
         def run(executor: Executor, task: Task, argument: str) -> list[WorkerError]:
             return executor.run(
                 task,
                 argument,
-                workers=min(self.settings.workers, max(1, self.chunks_waiting(dataset))),
-                is_wanted=lambda: loading.first_unfinished(self.database, dataset) is not None,
+                workers=min(self.settings.workers, max(1, self.chunks_waiting(owed.dataset))),
+                is_wanted=lambda: loading.is_open(self.database, owed),
                 is_stopping=lambda: bool(stop),
             )
 
         if not self.database.traits.one_process:
             from holdfast.adapters.executors.local import LocalExecutor
 
-            told = json.dumps({"settings": asdict(self.settings), "dataset": dataset, "run_id": run_id})
+            told = json.dumps({"settings": asdict(self.settings), "run_id": run_id, "owed": asdict(owed)})
             return run(LocalExecutor(self.settings.grace_s), run_worker, told)
         from holdfast.adapters.executors.threads import ThreadExecutor
 
@@ -250,21 +252,21 @@ class Project:
 
         def work(_: str) -> WorkerError | None:
             try:
-                self.run_worker_loop(dataset, run_id, lambda: bool(stop) or threads.is_ending, lone=False)
+                self.run_worker_loop(run_id, owed, lambda: bool(stop) or threads.is_ending, lone=False)
             except HoldfastError as error:
                 return _told(error)
             return None
 
         return run(threads, work, "")
 
-    def _guarded(self, dataset: str, run_id: str, stop: StopRequest, *, lone: bool) -> HoldfastError | None:
+    def _guarded(self, run_id: str, stop: StopRequest, owed: Owed, *, lone: bool) -> HoldfastError | None:
         try:
-            self.run_worker_loop(dataset, run_id, lambda: bool(stop), lone=lone)
+            self.run_worker_loop(run_id, owed, lambda: bool(stop), lone=lone)
         except HoldfastError as error:
             return error
         return None
 
-    def run_worker_loop(self, dataset: str, run_id: str, is_stopping: Callable[[], bool], *, lone: bool) -> None:
+    def run_worker_loop(self, run_id: str, owed: Owed, is_stopping: Callable[[], bool], *, lone: bool) -> None:
         """One worker in this process, with a lease of its own."""
         from holdfast.engine.worker import Worker
 
@@ -275,13 +277,13 @@ class Project:
             self.pages,
             SystemClock(),
             claimant,
-            dataset,
+            owed,
             is_stopping,
             self.settings.retry_for_s,
             lone=lone,
         )
         self._try(claimant.join, "signing on")
-        with kept_journal(self.database, run_id, dataset), Heartbeat(claimant, self.settings.heartbeat_s):
+        with kept_journal(self.database, run_id, owed.dataset), Heartbeat(claimant, self.settings.heartbeat_s):
             worker.run()
 
     def _client(self, source: str, secrets: Sequence[str]) -> Client:
@@ -293,12 +295,10 @@ class Project:
         policy = Policy(**{**self.settings.sources.get(source, {}), "source": source})
         return Client(policy, LedgerLimiter(self.database), secrets=secrets)
 
-    def _report(self, contract: Contract, run_id: str, *, files_known: int, load_number: int | None) -> LoadReport:
+    def _report(self, contract: Contract, run_id: str, *, files_known: int, owed: Owed | None) -> LoadReport:
         with recorded_stage(run_id, "report") as stage:
             report = self._try(
-                lambda: loading.report(
-                    self.database, contract, run_id=run_id, files_known=files_known, load_number=load_number
-                ),
+                lambda: loading.report(self.database, contract, run_id=run_id, files_known=files_known, owed=owed),
                 "counting",
             )
             stage.metadata.update(asdict(report.counts))
@@ -311,8 +311,8 @@ class Project:
         return keep_trying(work, what=what, retry_for_s=self.settings.retry_for_s)
 
     @contextmanager
-    def _progress(self, dataset: str, load_number: int, on_progress: OnProgress | None) -> Iterator[None]:
-        """Tell `on_progress` how far the ledger says the loads are, twice a second, while the block runs."""
+    def _progress(self, owed: Owed, on_progress: OnProgress | None) -> Iterator[None]:
+        """Tell `on_progress` how far the ledger says the owed loads are, twice a second, while the block runs."""
         if on_progress is None:
             yield
             return
@@ -321,7 +321,7 @@ class Project:
         def tell() -> None:
             while not ended.wait(PROGRESS_EVERY_S):
                 try:
-                    on_progress(loading.progress(self.database, dataset, load_number))
+                    on_progress(loading.progress(self.database, owed))
                 except HoldfastError:
                     continue  # the workers say what is wrong
 
@@ -357,9 +357,8 @@ def run_worker(task: str) -> WorkerError | None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the whole group; the parent passes it on as SIGTERM
     try:
         with stop_on_signals(settings.grace_s, (signal.SIGTERM,)) as stop, open_project(settings) as project:
-            project.run_worker_loop(
-                told["dataset"], told["run_id"], lambda: bool(stop) or os.getppid() != parent, lone=False
-            )
+            owed = Owed(**told["owed"])
+            project.run_worker_loop(told["run_id"], owed, lambda: bool(stop) or os.getppid() != parent, lone=False)
             stop.raise_if_asked()
     except HoldfastError as error:
         return _told(error)

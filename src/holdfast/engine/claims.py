@@ -13,6 +13,7 @@ from holdfast.domain.errors import ClaimLost
 from holdfast.domain.page import Place
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import LoadKind
+from holdfast.engine.owed import Owed
 from holdfast.engine.place import Process, process_start
 from holdfast.ports.database import Database, Row, Transaction
 
@@ -81,15 +82,17 @@ class Claimant:
         with self.database.transaction() as tx:
             tx.run("worker_leave", worker=self.worker)
 
-    def claim(self, dataset: str) -> Claim | None:
-        """The next chunk of the dataset to do, now ours; None: none is free (which is not the same as finished)."""
+    def claim(self, owed: Owed) -> Claim | None:
+        """The next chunk of the owed loads to do, now ours; None: none is free (which is not the same as finished)."""
         with self.database.transaction() as tx:
             reach("claim.begun")
-            tx.run("fail_poisoned", dataset=dataset, crashes_max=CRASHES_MAX)
-            row = tx.run("claim_chunk", dataset=dataset, worker=self.worker, run_id=self.run_id).first
+            tx.run("fail_poisoned", dataset=owed.dataset, crashes_max=CRASHES_MAX)
+            row = tx.run(
+                "claim_chunk", dataset=owed.dataset, load_max=owed.last, worker=self.worker, run_id=self.run_id
+            ).first
             reach("claim.made")
         reach("claim.committed")
-        return claim_of(dataset, row) if row else None
+        return claim_of(owed.dataset, row) if row else None
 
     def guess_next(self, claim: Claim) -> Claim | None:
         """The chunk a lone worker would most likely claim after this one. Not a claim."""

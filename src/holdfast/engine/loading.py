@@ -12,9 +12,10 @@ from holdfast.engine.drifting import record
 from holdfast.engine.extraction import plan_extraction
 from holdfast.engine.ledger import counts_of, unfinished_loads
 from holdfast.engine.merge import merge_shape
+from holdfast.engine.owed import LOADS_MAX, Owed
 from holdfast.engine.planner import Plan, make_plan
 from holdfast.engine.register import Registered, register
-from holdfast.ports.database import Database, Row
+from holdfast.ports.database import Database, Row, Transaction
 from holdfast.ports.source import Source
 
 
@@ -32,7 +33,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What one run did to one dataset. `counts` are this run's; `chunks_*` are the unfinished loads' and this run's."""
+    """What one run did to one dataset. `counts` are this run's; `chunks_*` are those of the loads it owed."""
 
     dataset: str
     table: str
@@ -85,10 +86,10 @@ def prepare(
             return Prepared(planned, registered)
 
 
-def first_unfinished(database: Database, dataset: str) -> int | None:
-    """The number of the oldest load of the dataset that is open; None: no worker could do anything."""
+def is_open(database: Database, owed: Owed) -> bool:
+    """Is there a load among the owed ones that a worker could do anything for?"""
     with database.reading() as tx:
-        return next((load.number for load in unfinished_loads(tx, dataset) if load.status == "open"), None)
+        return any(row["number"] <= owed.last for row in tx.run("open_loads", dataset=owed.dataset).rows)
 
 
 def chunks_waiting(database: Database, dataset: str) -> int:
@@ -105,17 +106,21 @@ def contract_in_ledger(database: Database, dataset: str) -> Contract | None:
         return next((load.contract for load in unfinished_loads(tx, dataset)), None)
 
 
-def progress(database: Database, dataset: str, load_number: int) -> Row:
-    """How far the loads from `load_number` on are: bytes, rows and chunks, done and in all."""
+def progress(database: Database, owed: Owed) -> Row:
+    """How far the owed loads are: bytes, rows and chunks, done and in all."""
     with database.reading() as tx:
-        return tx.run("progress", dataset=dataset, load_number=load_number).rows[0]
+        return _progress(tx, owed)
 
 
-def verdict(database: Database, contract: Contract) -> HoldfastError | None:
-    """Why the dataset's loads are not finished; None: they are, and every chunk is done."""
+def _progress(tx: Transaction, owed: Owed) -> Row:
+    return tx.run("progress", dataset=owed.dataset, first=owed.first, last=owed.last).rows[0]
+
+
+def verdict(database: Database, contract: Contract, owed: Owed) -> HoldfastError | None:
+    """Why the owed loads are not finished; None: they are, and every chunk of them is done."""
     with database.reading() as tx:
-        loads = unfinished_loads(tx, contract.name)
-        failed = tx.run("chunks_failed", dataset=contract.name).rows
+        loads = [load for load in unfinished_loads(tx, contract.name) if load.number <= owed.last]
+        failed = tx.run("chunks_failed", dataset=contract.name, load_max=owed.last).rows
     stopped = next((load for load in loads if load.status == "stopped"), None)
     if stopped:
         return RejectBudgetExceeded(
@@ -146,13 +151,16 @@ def report(
     *,
     run_id: str,
     files_known: int,
-    load_number: int | None,
+    owed: Owed | None,
 ) -> LoadReport:
-    """What the run did, read from the ledger, and the table counted against it where anything was done."""
+    """What the run did, read from the ledger, and the table counted against it where anything was done.
+
+    `owed` is None where nothing was: the chunks are then those of all loads.
+    """
     with database.reading() as tx:
         row = tx.run("run_counts", dataset=contract.name, run_id=run_id).rows[0]
         removed = int(tx.run("run_removed", dataset=contract.name, run_id=run_id).rows[0]["removed"])
-        far = tx.run("progress", dataset=contract.name, load_number=load_number or 0).rows[0]
+        far = _progress(tx, owed or Owed(contract.name, 0, LOADS_MAX))
         counts = counts_of(row)
         table_rows, warnings = None, []
         if counts.read or removed:

@@ -27,6 +27,7 @@ from holdfast.engine.claims import Claim, Claimant
 from holdfast.engine.commit import WayChooser, commit_chunk, was_committed
 from holdfast.engine.faults import reach
 from holdfast.engine.ledger import FileVersion, Load, get_file, get_load, lock_load, set_load_status
+from holdfast.engine.owed import Owed
 from holdfast.engine.publish import close_load
 from holdfast.engine.readahead import ReadAhead
 from holdfast.engine.reading import ReadyChunk, read_chunk
@@ -44,14 +45,14 @@ DEAD_CHECK_EVERY = 4  # polls
 
 @dataclass(slots=True)
 class Worker:
-    """One worker on one dataset. `is_stopping` is asked between chunks; `lone`: no other worker of this run."""
+    """One worker on what a run owes. `is_stopping` is asked between chunks; `lone`: no other worker of this run."""
 
     database: Database
     source: Source
     pages: Pages
     clock: Clock
     claimant: Claimant
-    dataset: str
+    owed: Owed
     is_stopping: Callable[[], bool]
     retry_for_s: float
     lone: bool = True
@@ -59,14 +60,18 @@ class Worker:
     _loads: dict[int, Load] = field(default_factory=dict)
     _files: dict[int, FileVersion] = field(default_factory=dict)
 
+    @property
+    def dataset(self) -> str:
+        return self.owed.dataset
+
     def run(self) -> None:
-        """Work until every open load of the dataset is closed, or cannot be."""
+        """Work until every open load that is owed is closed, or cannot be."""
         ahead = ReadAhead(self._read)
         self._try(self.claimant.expire_dead, "looking for dead workers")
         polls = 0
         try:
             while not self.is_stopping():
-                claim = self._try(lambda: self.claimant.claim(self.dataset), "claiming a chunk")
+                claim = self._try(lambda: self.claimant.claim(self.owed), "claiming a chunk")
                 if claim:
                     self._do(claim, ahead)
                 elif self._try(self._settled, "looking for work left"):
@@ -172,15 +177,16 @@ class Worker:
         with self.database.reading() as tx:
             loads = [row["number"] for row in tx.run("open_loads", dataset=self.dataset).rows]
         for number in loads:
-            if number not in busy:
+            if number <= self.owed.last and number not in busy:
                 close_load(self.database, get_load(self.database, self.dataset, number), run_id=self.claimant.run_id)
         self._loads.clear()  # one that could not be published as a whole is another kind of load now
         if busy:
             return False  # what was under way a moment ago may be written by now, and is to be closed
-        return not self._busy()  # closing may have made work, and meanwhile another load may have come
+        return not self._busy()  # closing may have made work
 
     def _busy(self) -> set[int]:
-        """Loads with chunks that are to do, or in somebody's hand."""
+        """Owed loads with chunks that are to do, or in somebody's hand."""
         with self.database.reading() as tx:
             states = tx.run("work_left", dataset=self.dataset).rows
-        return {row["load_number"] for row in states if row["state"] in ("ready", "claimed")}
+        under_way = {row["load_number"] for row in states if row["state"] in ("ready", "claimed")}
+        return {number for number in under_way if number <= self.owed.last}

@@ -17,6 +17,7 @@ import pytest
 from holdfast.domain.contract import Contract, contract_from
 from holdfast.domain.errors import DriftRefused, HoldfastError, SourceChanged, SourceError
 from holdfast.engine.drifting import history
+from holdfast.engine.owed import Owed
 from holdfast.engine.register import register
 from holdfast.engine.replay import export
 from holdfast.engine.reports import rejects_page
@@ -209,7 +210,7 @@ def test_a_parquet_file_that_changes_after_the_plan_is_not_loaded(project: Proje
     register(project.database, made, run_id="run", max_rejects=None)
     file.write_bytes(bytes(data))
     with pytest.raises(SourceChanged, match="rows 1 to 1,000 are not those the plan pinned"):
-        project.run_worker_loop("c", "run", lambda: False, lone=True)
+        project.run_worker_loop("run", Owed("c", first=1, last=1), lambda: False, lone=True)
     assert rows(project) == []
 
 

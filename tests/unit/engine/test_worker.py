@@ -11,6 +11,7 @@ import holdfast
 from holdfast.domain.contract import contract_from
 from holdfast.engine.claims import Claim, Claimant
 from holdfast.engine.loading import prepare
+from holdfast.engine.owed import Owed
 from holdfast.engine.place import this_process
 from holdfast.engine.readahead import ReadAhead
 from holdfast.engine.runs import recorded_run
@@ -18,15 +19,14 @@ from holdfast.engine.worker import Worker
 from holdfast.ports.clock import SystemClock
 
 NUMBERS = {"name": "numbers", "table": "numbers", "source": "numbers.csv", "primary_key": "n"}
+OWED = Owed("numbers", first=1, last=1)
 CONTRACT = contract_from({**NUMBERS, "columns": [{"name": "n", "type": "int"}]})
 
 
 def worker(project: holdfast.Project, run_id: str) -> Worker:
     claimant = Claimant(project.database, uuid.uuid4().hex, run_id, this_process(), lease_s=60)
     claimant.join()
-    return Worker(
-        project.database, project.source, project.pages, SystemClock(), claimant, "numbers", lambda: False, 10.0
-    )
+    return Worker(project.database, project.source, project.pages, SystemClock(), claimant, OWED, lambda: False, 10.0)
 
 
 def test_a_load_whose_last_chunk_was_written_between_two_looks_is_closed(
@@ -41,7 +41,7 @@ def test_a_load_whose_last_chunk_was_written_between_two_looks_is_closed(
     with holdfast.open_project(settings) as project, recorded_run(project.database, "numbers", "load") as run:
         prepare(project.database, project.source, CONTRACT, CONTRACT.source, run_id=run.id, max_rejects=None)
         other, looking = worker(project, run.id), worker(project, run.id)
-        claim = other.claimant.claim("numbers")
+        claim = other.claimant.claim(OWED)
         assert claim
         in_hand: list[Claim] = [claim]
         look = Worker._busy

@@ -1,11 +1,12 @@
 -- name: claim_chunk
--- The oldest ready chunk of an open load, or one whose worker's lease ran out, or one this worker claimed without learning
+-- The oldest ready chunk of an open load up to `load_max`, or one whose worker's lease ran out, or one this worker claimed without learning
 -- of it (the answer to that COMMIT was lost; a worker has one chunk in hand, so it is free to start). SKIP LOCKED: two workers never wait for each
 -- other. The CTE matters: without it the planner may update more rows than LIMIT.
 WITH next_chunk AS (
     SELECT c.number
     FROM {ops}chunk AS c
     WHERE c.dataset = :dataset
+      AND c.load_number <= :load_max
       AND c.state IN ('ready', 'claimed')
       AND EXISTS (
           SELECT 1 FROM {ops}load AS l

@@ -116,6 +116,21 @@ WHERE dataset = :dataset AND number = :number AND status IN ('open', 'stopped')
 SELECT number, kind, status, rejects_max, contract, error FROM {ops}load
 WHERE dataset = :dataset AND status IN ('open', 'stopped') ORDER BY number
 
+-- name: load_overtaking
+-- The newest load that replaced a file of loads first to last, or came after one of them was given up; NULL: none did.
+SELECT MAX(l.number) AS number FROM {ops}load AS l
+WHERE l.dataset = :dataset AND l.number > :last
+  AND (
+      EXISTS (
+          SELECT 1 FROM {ops}file AS f
+          WHERE f.dataset = l.dataset AND f.replaced_by = l.number AND f.load_number BETWEEN :first AND :last
+      )
+      OR EXISTS (
+          SELECT 1 FROM {ops}load AS a
+          WHERE a.dataset = l.dataset AND a.number BETWEEN :first AND :last AND a.status = 'abandoned'
+      )
+  )
+
 -- name: chunks_retry_failed
 -- A failed chunk gets one more try per start of a load; its count of crashes stays near the limit.
 UPDATE {ops}chunk SET state = 'ready', worker = NULL, error = NULL, crashes = CASE WHEN crashes > 2 THEN 2 ELSE crashes END

@@ -43,7 +43,7 @@ SELECT COALESCE(SUM(span_end - span_start), 0) AS bytes_total,
        COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0) AS chunks_failed,
        COUNT(*) AS chunks_total
 FROM {ops}chunk
-WHERE dataset = :dataset AND state <> 'dropped' AND load_number >= :load_number
+WHERE dataset = :dataset AND state <> 'dropped' AND load_number BETWEEN :first AND :last
 
 -- name: status_datasets
 SELECT d.name AS dataset, d.table_name,
@@ -108,7 +108,8 @@ UPDATE {ops}reject SET status = 'replayed', mended = :mended WHERE dataset = :da
 UPDATE {ops}reject SET code = :code, reasons = :reasons WHERE dataset = :dataset AND origin = :origin
 
 -- name: chunks_failed
-SELECT number, error FROM {ops}chunk WHERE dataset = :dataset AND state = 'failed' ORDER BY number
+SELECT number, error FROM {ops}chunk
+WHERE dataset = :dataset AND load_number <= :load_max AND state = 'failed' ORDER BY number
 
 -- name: chunk_replayed
 -- Rejected rows of a chunk that were mended: their fate changes, the sum of fates does not.

@@ -6,6 +6,7 @@ SET @holdfast_chunk = NULL;
 SELECT c.number INTO @holdfast_chunk
 FROM {ops}chunk AS c FORCE INDEX ({ops_index}chunk_unfinished)
 WHERE c.dataset = :dataset
+  AND c.load_number <= :load_max
   AND c.unfinished IS NOT NULL
   AND (SELECT l.status FROM {ops}load AS l WHERE l.dataset = c.dataset AND l.number = c.load_number) = 'open'
   AND (
