@@ -50,7 +50,7 @@ class Job:
     """What a day's job consists of. Contracts are read one by one: one that is not sound is its own step's error."""
 
     datasets: Sequence[str]
-    contract: Callable[[str], tuple[Contract, list[str]]]
+    contract: Callable[[str], Contract]
     table: Callable[[str], str | None]
     """The table that a contract names, be it sound or not."""
     rates: Rates | None
@@ -122,9 +122,12 @@ def _do(run_id: str, step: Step, work: Callable[[Step], None]) -> None:
 
 def _steps(project: Project, job: Job, day: Day) -> Iterator[tuple[Step, Callable[[Step], None]]]:
     def load(step: Step) -> None:
-        contract, sources = job.contract(step.of)
-        result = project.load(contract, sources)
-        step.result, step.error = result, result.error
+        contract = job.contract(step.of)
+        if contract.source or contract.web:
+            step.result = result = project.load(contract, [])
+            step.error = result.error
+        else:
+            step.skipped = f"{step.of}: its contract names no source; holdfast load is given its files"
 
     for name in job.datasets:
         yield Step("load", name), load
@@ -175,7 +178,7 @@ def _contracts(job: Job) -> list[tuple[str, Contract]]:
     found = []
     for name in job.datasets:
         with suppress(HoldfastError):
-            found.append((name, job.contract(name)[0]))
+            found.append((name, job.contract(name)))
     return found
 
 

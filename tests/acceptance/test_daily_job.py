@@ -89,6 +89,21 @@ def test_a_contract_that_is_not_sound_holds_up_only_what_is_made_of_it(sqlite_ur
     assert project.query("SELECT COUNT(*) AS days FROM of_items") == [{"days": 3}]
 
 
+def test_a_dataset_whose_files_are_given_by_hand_is_left_out_and_what_is_made_of_it_built(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    project = shop(tmp_path / "project", sqlite_url)
+    path = tmp_path / "project" / "contracts" / "bad.toml"
+    path.write_text(path.read_text().replace("source = 'bad.csv'\n", ""))
+    (tmp_path / "project" / "bad.csv").write_text(DAYS + "1,2024-06-01,1.00\n")
+    code, _, err = project.run("load", "bad", "bad.csv")
+    assert code == 0, err
+    day = daily(project)
+    steps = {(step["step"], step["of"]): step for step in day["steps"]}
+    assert steps["load", "bad"]["skipped"].startswith("bad: its contract names no source")
+    assert project.query("SELECT COUNT(*) AS days FROM of_bad") == [{"days": 1}]
+
+
 def test_the_five_questions_are_answered_by_plain_sql(postgres_url: str, tmp_path: Path) -> None:
     """After a day with a failure: every query of the page, as it is written there."""
     project = shop(tmp_path / "project", postgres_url)

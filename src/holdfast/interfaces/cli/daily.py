@@ -8,7 +8,7 @@ import typer
 
 from holdfast.domain.errors import HoldfastError
 from holdfast.interfaces.cli import output
-from holdfast.interfaces.cli.opening import contract_of, opened, sources_of
+from holdfast.interfaces.cli.opening import contract_of, opened
 from holdfast.interfaces.cli.options import Db, Json
 
 if TYPE_CHECKING:
@@ -42,13 +42,9 @@ def run(db: Db = None, as_json: Json = False) -> None:
 def _job(project: Project) -> Job:
     from holdfast.wiring_run import Job
 
-    def contract(name: str) -> Any:
-        found = contract_of(project, name)
-        return found, sources_of(found, [])
-
     return Job(
         datasets=project.dataset_names(),
-        contract=contract,
+        contract=lambda name: contract_of(project, name),
         table=project.table_named,
         rates=_rates(project),
         rates_table=project.fx.table,
