@@ -79,3 +79,43 @@ def test_the_columns_must_be_those_of_the_head(sqlite_url: str, tmp_path: Path) 
     project = project_of(sqlite_url, tmp_path, {"a": ("int", "1 AS b", "")})
     with pytest.raises(ModelError, match=r"the head's columns are a; the SELECT lacks a and gives b besides"):
         project.build()
+
+
+def test_a_name_that_is_no_column_is_an_error(database_url: str, tmp_path: Path) -> None:
+    """SQLite takes "amuont" for a text, and its sum is 0."""
+    project = project_of(database_url, tmp_path, {"a": ("decimal(12,2)", "SUM(amuont)", "")})
+    assert "amuont" in project.build().models[0].of("failed")[0].error
+
+
+def test_money_adds_up_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
+    """Floats do not: before 3.43 SQLite's own SUM of these is 0.17 too much."""
+    sums = {
+        "total": ("decimal(18,2)", "SUM(amount)", ""),
+        "one": ("decimal(12,2)", "SUM(DISTINCT amount)", ""),
+        "none": ("decimal(12,2)", "SUM(amount) FILTER (WHERE id < 0)", ""),
+        "ids": ("bigint", "SUM(id)", ""),
+    }
+    columns = [{"name": "id", "type": "int"}, {"name": "amount", "type": "decimal(12,2)"}]
+    project = ModelsProject(
+        sqlite_url, tmp_path, {"m": model(sums)}, columns=columns, primary_key=["id"], partition=None
+    )
+    project.load_text("a.csv", "id,amount\n" + "".join(f"{i},999999999.99\n" for i in range(3000)))
+    project.built()
+    assert project.contents("m") == [("2999999999970", "999999999.99", "None", "4498500")]
+
+    project.write("m", model(sums | {"total": ("decimal(18,2)", "SUM(amount) * 10", "")}))
+    error = project.build().models[0].of("failed")[0].error
+    assert (
+        "1 row is too large for total (decimal(18,2)): 15 digits, 2 of them after the point, are held exactly" in error
+    )
+
+
+def test_a_sum_over_a_window_is_kept_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
+    sums = {"id": ("int", "id", ""), "two": ("int", "SUM(id) OVER (ORDER BY id ROWS 1 PRECEDING)", "")}
+    columns = [{"name": "id", "type": "int"}]
+    project = ModelsProject(
+        sqlite_url, tmp_path, {"m": model(sums)}, columns=columns, primary_key=["id"], partition=None
+    )
+    project.load_text("a.csv", "id\n1\n2\n3\n")
+    project.built()
+    assert project.contents("m") == [("1", "1"), ("2", "3"), ("3", "5")]

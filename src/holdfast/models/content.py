@@ -6,18 +6,19 @@ quoted and comes from the model's head, every bound of a partition is Holdfast's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.domain.errors import PartitionRefused
 from holdfast.domain.table import MergeShape
+from holdfast.domain.types import Kind
 from holdfast.engine.faults import reach
 from holdfast.models.built import Built
 from holdfast.models.graph import Graph, relation_of_model
-from holdfast.models.model import Model
+from holdfast.models.model import STAGING, Model
 from holdfast.models.partitions import days_of
 from holdfast.models.planning import ModelPlan
-from holdfast.models.tables import STAGING, quoted_target, shape_of
+from holdfast.models.tables import quoted_target, shape_of
 from holdfast.ports.database import Database, Row, Transaction
 
 
@@ -32,7 +33,7 @@ def write_partition(database: Database, tx: Transaction, graph: Graph, plan: Mod
     with built.timed("check"):
         if any(given.lookback_days for given in plan.inputs):
             tx.execute(f"DELETE FROM {quote(STAGING)} WHERE NOT ({within('')})")  # noqa: S608
-        built.rows = _check(tx, model, within)
+        built.rows = _check(tx, model, within, database.traits.exact_digits_max)
     target = quoted_target(database, model)
     with built.timed("delete"):
         built.removed = tx.execute(
@@ -82,19 +83,17 @@ def staging_sql(database: Database, graph: Graph, plan: ModelPlan, key: str) -> 
     )
 
 
-def _check(tx: Transaction, model: Model, within: Callable[[str], str]) -> int:
+def _check(tx: Transaction, model: Model, within: Callable[[str], str], digits_max: int | None) -> int:
     """How many rows there are. Raises PartitionRefused where they cannot be the partition's content."""
     table, names = quote(STAGING), model.head.key
-    row = tx.query(
-        "SELECT COUNT(*) AS n, "  # noqa: S608
-        + ", ".join(f"SUM(CASE WHEN {quote(name)} IS NULL THEN 1 ELSE 0 END) AS n{i}" for i, name in enumerate(names))
-        + f", SUM(CASE WHEN {within('')} THEN 0 ELSE 1 END) AS outside FROM {table}"
-    )[0]
-    for i, name in enumerate(names):
+    wrong = [(f"{quote(name)} IS NULL", f"without {name}, which is in the key") for name in names]
+    wrong.append((f"NOT ({within('')})", f"of another partition (by {_column(model)})"))
+    wrong += _too_large(model, digits_max) if digits_max else []
+    counts = ", ".join(f"SUM(CASE WHEN {test} THEN 1 ELSE 0 END) AS n{i}" for i, (test, _) in enumerate(wrong))
+    row = tx.query(f"SELECT COUNT(*) AS n, {counts} FROM {table}")[0]  # noqa: S608
+    for i, (_, what) in enumerate(wrong):
         if row[f"n{i}"]:
-            raise _refused(model, f"{_rows(row[f'n{i}'])} without {name}, which is in the key")
-    if row["outside"]:
-        raise _refused(model, f"{_rows(row['outside'])} of another partition (by {_column(model)})")
+            raise _refused(model, f"{_rows(row[f'n{i}'])} {what}")
     listed = ", ".join(map(quote, names))
     twice = tx.query(
         f"SELECT {listed}, COUNT(*) AS times_given FROM {table} GROUP BY {listed} HAVING COUNT(*) > 1"  # noqa: S608
@@ -103,6 +102,15 @@ def _check(tx: Transaction, model: Model, within: Callable[[str], str]) -> int:
     if twice:
         raise _refused(model, f"the key {_spelled(twice[0], names)} comes {twice[0]['times_given']} times")
     return int(row["n"])
+
+
+def _too_large(model: Model, digits_max: int) -> Iterator[tuple[str, str]]:
+    """Where decimals are kept as floats, no column enforces its precision, and only so many digits are exact."""
+    for name, kind in model.head.columns.items():
+        if kind.kind is Kind.DECIMAL:
+            digits, scale = min(digits_max, kind.precision or digits_max), kind.scale or 0
+            held = f"{digits} digits, {scale} of them after the point, are held exactly"
+            yield f"ABS({quote(name)}) >= 1e{digits - scale}", f"too large for {name} ({kind}): {held}"
 
 
 def _column(model: Model) -> str:

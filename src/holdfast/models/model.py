@@ -38,6 +38,8 @@ from holdfast.models.partitions import Grain
 if TYPE_CHECKING:
     from sqlglot import exp
 
+STAGING = "holdfast_model_rows"
+"""The temporary table of a partition's rows: a target of this name would be hidden by it."""
 DIALECTS = ("duckdb", "mysql", "postgres", "sqlite")
 _HEAD = re.compile(r"\A\s*/\*---[ \t]*\r?\n(.*?)^[ \t]*---\*/", re.DOTALL | re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_]\w{0,62}(\.[A-Za-z_]\w{0,62})?", re.ASCII)

@@ -26,6 +26,7 @@ from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.engine import Fault
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.adapters.databases.sqlite_faults import fault_of
+from holdfast.adapters.databases.sqlite_sum import add_sum
 from holdfast.adapters.databases.sqlite_values import EXACT_DIGITS_MAX, NOW, exact_number
 from holdfast.adapters.databases.statements import on_conflict
 from holdfast.domain.errors import ConfigError
@@ -220,6 +221,7 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.create_function("regexp", 2, _matches, deterministic=True)
+    add_sum(connection)
 
 
 def _matches(pattern: str, text: object) -> bool | None:
