@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from holdfast.domain.types import Kind
 from holdfast.engine.runs import recorded_run
 from holdfast.engine.stopping import stop_on_signals
 from holdfast.models.build import FAILED, SKIPPED, Builder, ModelReport, Prospect, Selection, plan_build
-from holdfast.models.graph import Graph, Relation, make_graph
+from holdfast.models.graph import Graph, Relation, make_graph, refuse_shared_tables
 from holdfast.models.model import Model, read_models
 from holdfast.models.partitions import WHOLE, Days, Grain, days_of, key_of
 from holdfast.wiring import Project
@@ -36,17 +37,22 @@ class Ask:
         if self.partition is not None:
             if self.year is not None or self.month is not None:
                 raise UsageError("--partition does not go with --year and --month; nothing was built", hint="keep one")
+            if self.partition == WHOLE:  # an empty variable of a script is no wish to build all
+                raise UsageError("--partition is empty; nothing was built", hint="name a day, a month or a year")
             return days_of(self.partition)
-        if self.month is None:
-            return None if self.year is None else days_of(f"{self.year:04}")
-        if self.year is None or "-" in self.month:
-            if "-" not in self.month or self.year is not None:
-                raise UsageError(
-                    f"--month {self.month}: of which year? nothing was built",
-                    hint="write --year 2024 --month 6, or 2024-06",
-                )
-            return days_of(self.month)
-        return days_of(f"{self.year:04}-{self.month:0>2}")
+        if self.month is not None:
+            return days_of(self._month_key(self.month))
+        return None if self.year is None else days_of(f"{self.year:04}")
+
+    def _month_key(self, month: str) -> str:
+        if self.year is not None and re.fullmatch(r"\d\d?", month, re.ASCII):
+            return f"{self.year:04}-{month:0>2}"
+        if self.year is None and re.fullmatch(r"\d{4}-\d\d", month, re.ASCII):
+            return month
+        raise UsageError(
+            f"--month {month!r}{f' --year {self.year}' if self.year else ''}: expected --month 2024-06,"
+            " or --year 2024 --month 6; nothing was built"
+        )
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ def graph_of(
     tables = [_relation(contract) for contract in contracts]
     if rates_table and rates_table.casefold() not in {table.key for table in tables}:
         tables.append(Relation(rates_table, "rate_date", Kind.DATE, Grain.DAY))
+    refuse_shared_tables(models, tables, has_schemas=project.database.traits.has_schemas)
     graph = make_graph([model for model in models if model.name not in left_out], tables, dialect)
     for model in graph.models:
         check_model(project, graph, model)
@@ -155,7 +162,7 @@ def _verdict(reports: Sequence[ModelReport]) -> HoldfastError | None:
         return None
     model, first = failed[0]
     more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
-    behind = f"; {skipped:,} that are made of them were left as they were" if skipped else ""
+    behind = f"; what is made of them ({skipped:,}) was left as it was" if skipped else ""
     return PartitionsFailed(
         f"{model} {first.key or '(all of it)'}{more} could not be built: {first.error}{behind}; all else is built",
         hint=f"correct it and run again; see: holdfast build {model} --dry-run",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from holdfast.domain.errors import ModelError, UsageError
+from holdfast.domain.table import physical_table
 from holdfast.domain.types import Kind
-from holdfast.models.model import Model
+from holdfast.models.model import STAGING, Model
 from holdfast.models.partitions import Grain
 
 
@@ -87,6 +88,24 @@ class Graph:
                 raise UsageError(f"{what}; there are: {known}; nothing was built")
             found.add(fitting[0].name)
         return [model for model in self.models if model.name in found or not names]
+
+
+def refuse_shared_tables(models: Sequence[Model], tables: Sequence[Relation], *, has_schemas: bool) -> None:
+    """Raises ModelError for a target that is kept where another table is: `silver.x` and `silver_x` without schemas."""
+    places = {physical_table(table.key, has_schemas=has_schemas): table.name for table in tables}
+    for model in models:
+        place = physical_table(model.name, has_schemas=has_schemas)
+        if place.startswith("ops." if has_schemas else "ops_") or place == STAGING:
+            raise ModelError(
+                f"{model.path}: target {model.target} is a name of Holdfast's own; nothing was built",
+                hint="name another target in the head",
+            )
+        other = places.setdefault(place, model.target)
+        if other.casefold() != model.name:
+            raise ModelError(
+                f"{model.path}: target {model.target} and {other} are one table here, {place}; nothing was built",
+                hint="name another target in the head",
+            )
 
 
 def make_graph(models: Sequence[Model], tables: Iterable[Relation], dialect: str) -> Graph:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from holdfast.domain.errors import UsageError
 
 WHOLE = ""
-_KEY = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+_KEY = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
 class Grain(StrEnum):
@@ -68,10 +68,11 @@ def days_of(key: str) -> Days | None:
         if not found:
             raise ValueError(key)
         year, month, day = (int(part) if part else None for part in found.groups())
-        first = date(year or 0, month or 1, day or 1)
+        first = date(year or 0, 1 if month is None else month, 1 if day is None else day)
     except ValueError as error:
         raise UsageError(
-            f"partition {key!r} is none: expected a day (2024-06-24), a month (2024-06) or a year (2024)"
+            f"partition {key!r} is none: expected a day (2024-06-24), a month (2024-06) or a year (2024);"
+            " nothing was built"
         ) from error
     if day:
         return Days(first, first)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.domain.errors import ModelError, UsageError
-from holdfast.models.graph import Graph, Relation, make_graph
+from holdfast.models.graph import Graph, Relation, make_graph, refuse_shared_tables
 from holdfast.models.partitions import Grain
 from tests.unit.models.model_files import HEAD, read, written
 
@@ -83,3 +83,23 @@ def test_contracts_of_one_table_share_its_partition_column(tmp_path: Path) -> No
     assert found.inputs["m"][0].by_partition
     with pytest.raises(ModelError, match="one has its partition by 'date', the other by 'shipped'"):
         graph(tmp_path, USAGE, Relation("usage_data", "shipped", grain=Grain.DAY))
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("silver_x", "target silver_x and silver.x are one table here, silver_x"),
+        ("usage_data", "target usage_data and usage.data are one table here"),
+        ("ops.run", "is a name of Holdfast's own"),
+        ("OPS_run", "is a name of Holdfast's own"),
+        ("holdfast_model_rows", "is a name of Holdfast's own"),
+    ],
+)
+def test_no_two_names_of_one_table(tmp_path: Path, target: str, told: str) -> None:
+    """Without schemas `silver.x` stands where `silver_x` does; with them it does not."""
+    written(tmp_path, "silver/x", WHOLE, "SELECT 1 AS a")
+    written(tmp_path, "silver/y", f'target = "{target}"\n' + WHOLE, "SELECT 1 AS a")
+    with pytest.raises(ModelError, match=told):
+        refuse_shared_tables(read(tmp_path), [Relation("usage.data")], has_schemas=False)
+    if "_" in target and not target.startswith("holdfast"):
+        refuse_shared_tables(read(tmp_path), [Relation("usage.data")], has_schemas=True)

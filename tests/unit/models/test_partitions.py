@@ -36,7 +36,9 @@ def test_the_whole_table_has_no_days_and_the_last_day_no_end() -> None:
     assert list(keys_within(Days(date(9999, 12, 30), date.max), Grain.DAY)) == ["9999-12-30", "9999-12-31"]
 
 
-@pytest.mark.parametrize("key", ["2024-13", "2024-6", "24", "2024-02-30", "june", "0000"])
+@pytest.mark.parametrize(
+    "key", ["2024-13", "2024-00", "2024-06-00", "2024-6", "24", "2024-02-30", "june", "0000", "٢٠٢٤"]
+)
 def test_what_is_no_key_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match="expected a day"):
         days_of(key)
