@@ -22,9 +22,9 @@ from holdfast.models.fingerprint import window_of
 from holdfast.models.graph import Graph, Input
 from holdfast.models.model import Model
 from holdfast.models.partitions import WHOLE, Days, concerned, days_of
-from holdfast.models.planning import RESET, Dirty, ModelPlan, plan_model
+from holdfast.models.planning import GONE, RESET, Dirty, ModelPlan, plan_model
 from holdfast.models.reasons import told
-from holdfast.models.tables import ensure_table, reset_partitions, reset_table
+from holdfast.models.tables import ensure_table, is_known, reset_partitions, reset_table, table_stands
 from holdfast.ports.database import Database
 
 T = TypeVar("T")
@@ -39,6 +39,10 @@ class Selection:
     models: Sequence[Model]
     days: Days | None = None
     reset: bool = False
+
+    @property
+    def drops_tables(self) -> bool:
+        return self.reset and self.days is None
 
     def has(self, key: str) -> bool:
         days = days_of(key)
@@ -55,8 +59,8 @@ class Wanted:
 
 @dataclass(slots=True)
 class ModelReport:
-    """What became of one model. `current`: partitions of the selection that were up to date; `stale_upstream`: models
-    it is made of that were not chosen and are out of date themselves.
+    """What became of one model. `current`: how many partitions of the selection were up to date; `stale_upstream`:
+    models it is made of that were not chosen and are out of date themselves.
     """
 
     model: str
@@ -71,7 +75,7 @@ class ModelReport:
 @dataclass(frozen=True, slots=True)
 class Prospect:
     """What a build would do with a model: `wanted` is out of date now; `following` will be too if what it is made of
-    comes out different. `current`: partitions that are up to date.
+    comes out different. `current`: how many partitions of the selection are up to date.
     """
 
     model: Model
@@ -81,24 +85,23 @@ class Prospect:
 
 
 def plan_build(database: Database, graph: Graph, selection: Selection) -> list[Prospect]:
-    """For every chosen model, in build order, what would become of it."""
+    """For every chosen model, in build order, what would become of it. Raises what a build would refuse."""
     found: list[Prospect] = []
     with database.reading() as tx:
         for model in selection.models:
-            plan = plan_model(database, tx, graph, model)
-            wanted = [Wanted(d.key, told(tx, d)) for d in plan.dirty if selection.has(d.key)]
-            reset = _reset(plan, selection) if selection.reset else []
-            wanted = sorted([*wanted, *reset], key=lambda one: one.key)
+            stands = table_stands(tx, model, to_be_dropped=selection.drops_tables)
+            dropped = RESET if selection.drops_tables else GONE if not stands and is_known(tx, model) else ""
+            plan = plan_model(database, tx, graph, model, is_forgotten=bool(dropped))
+            wanted = [Wanted(d.key, dropped or told(tx, d)) for d in plan.dirty if selection.has(d.key)]
+            current = [key for key in plan.current if selection.has(key)]
+            if selection.reset:
+                wanted += [Wanted(key, RESET) for key in current]
+                current = []
+            wanted.sort(key=lambda one: one.key)
             following = _following(plan, found, {one.key for one in wanted})
             chosen = [one for one in following if selection.has(one.key)]
-            found.append(Prospect(model, wanted, chosen, plan.current - len(reset)))
+            found.append(Prospect(model, wanted, chosen, len(current)))
     return found
-
-
-def _reset(plan: ModelPlan, selection: Selection) -> list[Wanted]:
-    """Partitions that are up to date, and will be built because all that is built of the selection is dropped."""
-    dirty = {one.key for one in plan.dirty}
-    return [Wanted(key, RESET) for key in plan.known - dirty if selection.has(key)]
 
 
 def _following(plan: ModelPlan, before: Sequence[Prospect], known: set[str]) -> list[Wanted]:
@@ -150,7 +153,7 @@ class Builder:
         return self.reports
 
     def _prepare(self, model: Model, selection: Selection) -> None:
-        if selection.reset and selection.days is None:
+        if selection.drops_tables:
             self._try(lambda: reset_table(self.database, model, self.run_id), f"resetting {model.target}")
             return
         self._try(lambda: ensure_table(self.database, model, self.run_id), f"preparing {model.target}")
@@ -163,7 +166,7 @@ class Builder:
     def _build_model(self, model: Model, selection: Selection) -> None:
         plan, wanted = self._try(lambda: self._plan(model, selection), f"planning {model.target}")
         self._try(lambda: self._note_pending(plan), f"planning {model.target}")
-        report = ModelReport(model.target, plan.current)
+        report = ModelReport(model.target, sum(map(selection.has, plan.current)))
         self.reports.append(report)
         report.stale_upstream = list(self._stale_upstream(model, selection))
         for dirty, reason in wanted:
@@ -221,9 +224,16 @@ class Builder:
 
     def _explained(self, plan: ModelPlan, error: HoldfastError) -> str:
         with self.database.reading() as tx:
-            missing = [g.relation.name for g in plan.inputs if tx.reflect(g.relation.name) is None]
+            missing = next((g.relation for g in plan.inputs if tx.reflect(g.relation.name) is None), None)
         if missing:
-            return f"there is no table {missing[0]} yet: load it first"
+            remedy = (
+                ""
+                if missing.is_external
+                else ": build it first"
+                if self.graph.model(missing.key)
+                else ": load it first"
+            )
+            return f"there is no table {missing.name} yet{remedy}"
         return error.message
 
     def _note_failure(self, model: Model, failed: Built) -> None:

@@ -25,6 +25,7 @@ NEVER_BUILT = "never built"
 SQL_CHANGED = "SQL changed"
 INTERRUPTED = "a build of it did not come to its end"
 RESET = "reset"
+GONE = "its table is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +39,37 @@ class Dirty:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What of one model is to do. `current`: how many partitions are as their inputs are."""
+    """What of one model is to do. `current`: partitions that are as their inputs are."""
 
     model: Model
     inputs: tuple[Input, ...]
     sql_hash: str
     dirty: tuple[Dirty, ...]
-    current: int = 0
+    current: frozenset[str] = frozenset()
     known: frozenset[str] = field(default_factory=frozenset)
     """Partitions the ledger has a line of."""
 
 
-def plan_model(database: Database, tx: Transaction, graph: Graph, model: Model) -> ModelPlan:
-    """Compare every partition there is: those its inputs' changes reach, and those built before."""
+def plan_model(
+    database: Database, tx: Transaction, graph: Graph, model: Model, *, is_forgotten: bool = False
+) -> ModelPlan:
+    """Compare every partition there is: those its inputs' changes reach, and those built before.
+
+    `is_forgotten`: as if nothing had been built.
+    """
     inputs = graph.inputs_of(model)
     sql_hash = sql_hash_of(model, graph)
-    states = {row["partition_key"]: row for row in tx.run("model_states", model=model.name).rows}
+    rows = [] if is_forgotten else tx.run("model_states", model=model.name).rows
+    states = {row["partition_key"]: row for row in rows}
     _refuse_other_grain(model, states)
     touches = touches_of(tx, inputs)
     is_new = not states or any(state["sql_hash"] not in (None, sql_hash) for state in states.values())
-    keys = set(states) | set(_reached(database, tx, model.grain, touches, inputs, is_new=is_new))
+    keys = frozenset(states) | set(_reached(database, tx, model.grain, touches, inputs, is_new=is_new))
     found = [
         _judged(key, states.get(key), fingerprint_of(touches, inputs, sql_hash, key), inputs) for key in sorted(keys)
     ]
     dirty = tuple(item for item in found if item)
-    return ModelPlan(model, inputs, sql_hash, dirty, len(keys) - len(dirty), frozenset(states))
+    return ModelPlan(model, inputs, sql_hash, dirty, keys - {item.key for item in dirty}, frozenset(states))
 
 
 def _refuse_other_grain(model: Model, states: Iterable[str]) -> None:

@@ -40,25 +40,35 @@ _VOLATILE = (
 )
 _VOLATILE_NAMES = {
     "clock_timestamp",
+    "curdate",
     "current_localtimestamp",
+    "curtime",
+    "gen_random_bytes",
     "gen_random_uuid",
     "get_current_timestamp",
+    "getdate",
     "localtimestamp",
     "nextval",
     "now",
     "rand",
     "random",
+    "random_normal",
     "randomblob",
     "statement_timestamp",
     "sysdate",
     "timeofday",
     "today",
     "transaction_timestamp",
-    "unix_timestamp",
     "utc_date",
     "utc_time",
     "utc_timestamp",
+    "uuid_generate_v1",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
 }
+_VOLATILE_WITHOUT = {"age": 1, "datetime": 0, "julianday": 0, "time": 0, "unix_timestamp": 0, "unixepoch": 0}
+"""Functions that tell the time where they are given no more arguments than these."""
 _TODAY = {"now", "today", "tomorrow", "yesterday"}  # texts that are the time of asking where a date is read from them
 _OF_AN_INPUT = {"this", "db", "catalog", "alias", "joins"}
 
@@ -86,7 +96,10 @@ def parse_select(text: str, dialect: str, place: str) -> exp.Query:
 
 def _is_volatile(node: exp.Expr) -> bool:
     if isinstance(node, exp.Anonymous):
-        return node.name.casefold() in _VOLATILE_NAMES
+        name = node.name.casefold()
+        return name in _VOLATILE_NAMES or len(node.expressions) <= _VOLATILE_WITHOUT.get(name, -1)
+    if isinstance(node, exp.Date):
+        return node.this is None
     if isinstance(node, exp.Literal) and node.is_string and node.name.strip().casefold() in _TODAY:
         reader = node.parent
         if isinstance(reader, exp.Cast):
@@ -128,8 +141,11 @@ def output_names(tree: exp.Query) -> list[str] | None:
 
 
 def canonical_text(model: Model, dialect: str) -> str:
-    """The SELECT without its comments and layout."""
-    return model.select(dialect).sql(dialect="postgres", comments=False, identify=True)
+    """The SELECT without its comments and layout, in the SQL it is written in: another's may not tell all of it."""
+    written = dialect_of(dialect if dialect in model.variants else model.head.dialect)
+    return model.select(dialect).sql(
+        dialect=written, comments=False, identify=True, unsupported_level=ErrorLevel.IGNORE
+    )
 
 
 def select_sql(
@@ -212,8 +228,8 @@ def _read_as(table: exp.Table, condition: exp.Expr | None, name: str) -> exp.Exp
 def model_sql(database: Database, graph: Graph, model: Model, key: str) -> str:
     """The SELECT for one partition as the database runs it, its columns in the head's order.
 
-    Decimals are rounded to their scale, half away from zero: SQLite adds floats, and rounding makes a sum exact again
-    (up to 15 digits). Dates lose their hours.
+    Decimals are rounded to their scale, half away from zero: where floats are added (SQLite), that makes a sum exact
+    again, up to 15 digits. Dates lose their hours.
     """
     from holdfast.models.filters import input_filters
 

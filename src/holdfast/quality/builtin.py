@@ -127,7 +127,7 @@ def _current(_check: Check, place: Place) -> Question:
         plan = plan_model(place.database, tx, graph, model)
         bad = [{"partition": one.key or "whole table", "why": one.reason} for one in plan.dirty]
         told = ", ".join(f"{row['partition']} ({row['why']})" for row in bad[:3]) + (", ..." if len(bad) > 3 else "")
-        good = f"{counted(plan.current, 'partition')}, all current"
+        good = f"{counted(len(plan.current), 'partition')}, all current"
         found = (
             f"{counted(len(bad), 'partition')} to build: {told}; run: holdfast build {model.target}" if bad else good
         )

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.domain.errors import ModelError
 from holdfast.models.model import read_models
+from holdfast.models.query import canonical_text
 from tests.unit.models.model_files import HEAD, SELECT, written
 
 
@@ -57,6 +58,8 @@ MISTAKES = [
     (HEAD, "SELECT CURRENT_DATE AS month, currency, revenue FROM usage_data", "changes while no input does"),
     (HEAD, "SELECT 'now'::date AS month, currency, revenue FROM usage_data", "changes while no input does"),
     (HEAD, "SELECT statement_timestamp() AS month, currency, revenue FROM usage_data", "changes while no input does"),
+    (HEAD, "SELECT AGE(date) AS month, currency, revenue FROM usage_data", "changes while no input does"),
+    (HEAD, "SELECT DATE() AS month, currency, revenue FROM usage_data", "changes while no input does"),
     (HEAD, "SELECT RANDOM() AS month, currency, revenue FROM usage_data", "changes while no input does"),
     ("", SELECT, "expected a head"),
 ]
@@ -68,3 +71,18 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, head: str, select: str
     with pytest.raises(ModelError, match=told) as caught:
         [model.select("sqlite") for model in read_models(tmp_path)]
     assert "monthly.sql" in str(caught.value)
+
+
+def test_a_function_of_its_arguments_alone_is_none_of_the_time(tmp_path: Path) -> None:
+    written(tmp_path, "m", HEAD, "SELECT AGE(a, b), UNIX_TIMESTAMP(a), DATE(a), 'now' AS b FROM usage_data")
+    assert read_models(tmp_path)[0].select("sqlite").named_selects[-1] == "b"
+
+
+def test_what_an_engines_own_select_says_is_not_lost_when_it_is_compared(tmp_path: Path) -> None:
+    """Another SQL may have one word for both."""
+    found = set()
+    for name, cast in (("a", "TRY_CAST"), ("b", "CAST")):
+        written(tmp_path, f"{name}/m", HEAD)
+        written(tmp_path, f"{name}/m.duckdb", "", f"SELECT {cast}(a AS INT) AS month FROM usage_data")
+        found.add(canonical_text(read_models(tmp_path / name)[0], "duckdb"))
+    assert len(found) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.domain.errors import UsageError
+from holdfast.domain.errors import TargetMismatch, UsageError
 from holdfast.wiring_models import Ask
 from tests.support.models_project import BY_CURRENCY, DAILY, FIRST, ModelsProject
 
@@ -71,13 +71,36 @@ def test_another_grain_and_a_table_of_somebody_else_are_refused(sqlite_url: str,
     project.built()
     project.check()
     project.execute("DELETE FROM {}", "ops.model_partition")
-    error = project.build("silver.daily").error
-    assert "it holds rows that no build put there" in (error.message if error else "")
+    for reset in (False, True):
+        error = project.build("silver.daily", reset=reset).error
+        assert "silver.daily holds rows that no build put there; it is as it was" in (error.message if error else "")
+    with pytest.raises(TargetMismatch, match="no build put there"):
+        project.wanted()
+
+
+def test_a_dry_run_tells_of_the_table_what_a_build_would(sqlite_url: str, tmp_path: Path) -> None:
+    project = ModelsProject(sqlite_url, tmp_path)
+    project.load("first.csv", FIRST)
+    assert set(project.wanted()["silver.daily"].values()) == {"never built"}
+    project.built()
+    project.execute("DROP TABLE {}", "silver.daily")
+    days = ["2024-05-31", "2024-06-01", "2024-06-02"]
+    assert project.wanted() == {"silver.daily": dict.fromkeys(days, "its table is gone")}
+    project.write("silver/daily", DAILY.replace('column = "day" }', 'column = "day", grain = "month" }'))
+    assert project.wanted()["silver.daily"] == dict.fromkeys(["2024-05", "2024-06"], "its table is gone")
+    assert project.built()["silver.daily"] == ["2024-05", "2024-06"]
+    project.check()
+    project.write("silver/daily", DAILY.replace("sales =", "number =").replace("AS sales", "AS number"))
+    assert set(project.wanted(reset=True)["silver.daily"].values()) == {"reset"}
+    with pytest.raises(TargetMismatch, match="column 'number'"):
+        project.wanted()
 
 
 def test_without_its_input_a_model_says_what_to_load(sqlite_url: str, tmp_path: Path) -> None:
     """Nothing is there to be partitioned yet; a model of the whole table has its one partition, and fails."""
     project = ModelsProject(sqlite_url, tmp_path)
+    result = project.build("by_currency")
+    assert "there is no table silver.daily yet: build it first" in (result.error.message if result.error else "")
     project.write("gold/by_currency", BY_CURRENCY.replace("silver.daily", "bronze.sales"))
     result = project.build()
     assert "there is no table bronze.sales yet: load it first" in (result.error.message if result.error else "")
@@ -99,7 +122,17 @@ def test_days_that_are_asked_for(given: dict[str, int | str], first: str, last: 
 
 
 @pytest.mark.parametrize(
-    "given", [{"month": "6"}, {"year": 2024, "month": "2024-06"}, {"year": 1, "partition": "2024"}]
+    "given",
+    [
+        {"month": "6"},
+        {"month": ""},
+        {"month": "2024-06-05"},
+        {"year": 2024, "month": "2024-06"},
+        {"year": 2024, "month": "0"},
+        {"year": 2024, "month": "-6"},
+        {"year": 1, "partition": "2024"},
+        {"partition": ""},
+    ],
 )
 def test_what_is_not_clear_is_asked_back(given: dict[str, int | str]) -> None:
     with pytest.raises(UsageError, match="nothing was built"):
