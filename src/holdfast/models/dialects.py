@@ -11,9 +11,11 @@ from functools import cache
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.dialects.sqlite import SQLite
 from sqlglot.generator import Generator
+from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.generators.mysql import MySQLGenerator
 from sqlglot.generators.sqlite import SQLiteGenerator
 
@@ -145,7 +147,44 @@ class StrictMysql(MySQL):
         }
 
 
-_OURS: dict[str, type[Dialect]] = {"sqlite": StrictSqlite, "mysql": StrictMysql}
+def _duckdb_double(value: str, kind: str) -> str:
+    """A DOUBLE as the decimal it stands for: of its 15 certain digits, rounded half away from zero."""
+    return f"CAST(FORMAT('{{:.15g}}', {value}) AS {kind})"
+
+
+def _duckdb_cast(generator: DuckDBGenerator, expression: exp.Cast) -> str:
+    """Quotients and averages of decimals are DOUBLE here, and 1.005 is less than 1.005 there: it would become 1.00."""
+    plain = DuckDBGenerator.cast_sql(generator, expression)
+    if not (expression.to.is_type(exp.DataType.Type.DECIMAL) and expression.to.expressions):
+        return plain
+    value, kind = generator.sql(expression, "this"), generator.sql(expression, "to")
+    return f"CASE WHEN TYPEOF({value}) = 'DOUBLE' THEN {_duckdb_double(value, kind)} ELSE {plain} END"
+
+
+def _duckdb_round(generator: DuckDBGenerator, expression: exp.Round) -> str:
+    value, digits = generator.sql(expression, "this"), expression.args.get("decimals")
+    plain = generator.function_fallback_sql(expression)
+    if not (isinstance(digits, exp.Literal) and digits.is_int and int(digits.name) <= _ROUNDED_MAX):
+        return plain
+    exact = _duckdb_double(value, f"DECIMAL(38, {digits.name})")
+    return f"CASE WHEN TYPEOF({value}) = 'DOUBLE' AND ABS({value}) < 1e15 THEN {exact} ELSE {plain} END"
+
+
+_ROUNDED_MAX = 20  # digits after the point
+
+
+class StrictDuckdb(DuckDB):
+    """DuckDB, which rounds decimals half away from zero, doing the same with the doubles it makes of them."""
+
+    class Generator(DuckDBGenerator):
+        TRANSFORMS = {  # noqa: RUF012
+            **DuckDBGenerator.TRANSFORMS,
+            exp.Cast: _duckdb_cast,
+            exp.Round: _duckdb_round,
+        }
+
+
+_OURS: dict[str, type[Dialect]] = {"sqlite": StrictSqlite, "mysql": StrictMysql, "duckdb": StrictDuckdb}
 
 
 @cache
