@@ -28,7 +28,7 @@ def test_build_tells_what_it_did_and_why(sqlite_url: str, tmp_path: Path) -> Non
     told = json.loads(out)
     assert (code, told["status"], told["exit_code"]) == (0, "done", 0)
     code, out, _ = project.cli("build", "silver.daily", "--dry-run", "--reset", "--month", "2024-05")
-    assert out.splitlines() == ["silver.daily  1 partition to build · 2 up to date", "  2024-05-31  reset"]
+    assert out.splitlines() == ["silver.daily  1 partition to build · 0 up to date", "  2024-05-31  reset"]
     daily = told["models"][0]
     assert (daily["model"], daily["built"], daily["current"], daily["updated"]) == ("silver.daily", 1, 2, 1)
     assert set(daily["partitions"][0]["stages"]) == {"stage", "check", "delete", "update", "insert", "commit"}
