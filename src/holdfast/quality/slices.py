@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.domain.table import Partition
 from holdfast.domain.types import Kind
+from holdfast.models.partitions import days_of
 from holdfast.ports.database import Row, Transaction
 from holdfast.quality.answer import SAMPLE_ROWS, Query
 from holdfast.quality.row_rules import RowRule, Tally
@@ -142,8 +143,10 @@ def within(place: Place, keys: Iterable[str] | None) -> tuple[str, dict[str, Any
     binds: dict[str, Any] = {}
     column, conditions = f"t.{quote(partition.column)}", []
     for i, (low, high) in enumerate(stretches(keys)):
-        conditions.append(f"({column} >= :low{i} AND {column} < :high{i})")
-        binds |= {f"low{i}": _bound(low, partition), f"high{i}": _bound(high, partition)}
+        binds[f"low{i}"] = _bound(low, partition)
+        if high:
+            binds[f"high{i}"] = _bound(high, partition)
+        conditions.append(f"({column} >= :low{i}" + (f" AND {column} < :high{i})" if high else ")"))
     return f" WHERE ({' OR '.join(conditions)})", binds
 
 
@@ -154,40 +157,39 @@ def _bound(day: date, partition: Partition) -> date | datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC if aware else None)
 
 
-def stretches(keys: Iterable[str]) -> list[tuple[date, date]]:
-    """Half-open spans of days that cover the partitions, neighbours joined; one span over all where they are many."""
-    found: list[tuple[date, date]] = []
-    for low, high in sorted(days_of(key) for key in keys):
-        if found and low <= found[-1][1]:
-            found[-1] = (found[-1][0], max(high, found[-1][1]))
-        else:
-            found.append((low, high))
+def stretches(keys: Iterable[str]) -> list[tuple[date, date | None]]:
+    """Spans of days that cover the partitions: the first, and the one after the last where there is one.
+
+    Neighbours are joined; where there are many, one span is over all.
+    """
+    found: list[tuple[date, date | None]] = []
+    for key in sorted(keys):
+        if days := days_of(key):
+            low = found.pop()[0] if found and found[-1][1] == days.first else days.first
+            found.append((low, days.end))
     return found if len(found) <= RANGES_MAX else [(found[0][0], found[-1][1])]
-
-
-def days_of(key: str) -> tuple[date, date]:
-    """The days of a partition, half open: of `2024-06-24`, `2024-06` or `2024`."""
-    numbers = [int(part) for part in key.split("-")]
-    first = date(*[*numbers, 1, 1][:3])
-    if len(numbers) == 3:
-        return first, first + timedelta(days=1)
-    if len(numbers) == 2:
-        return first, date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return first, date(first.year + 1, 1, 1)
 
 
 def merged(rule: RowRule, tallies: Iterable[Tally]) -> Tally:
     """The tally of the whole table."""
-    found = list(tallies)
-    lows = [t.lowest for t in found if t.lowest is not None]
-    highs = [t.highest for t in found if t.highest is not None]
-    by = (lambda text: text) if rule.kind.kind in (Kind.DATE, Kind.TIMESTAMP) else Decimal
+    found, are_days = list(tallies), rule.kind.kind in (Kind.DATE, Kind.TIMESTAMP)
+    lows = [t.lowest for t in found if t.lowest is not None and (are_days or _is_number(t.lowest))]
+    highs = [t.highest for t in found if t.highest is not None and (are_days or _is_number(t.highest))]
+    by = (lambda text: text) if are_days else Decimal
     return Tally(
         sum(t.rows for t in found),
         sum(t.failing for t in found),
         min(lows, key=by, default=None),
         max(highs, key=by, default=None),
     )
+
+
+def _is_number(text: str) -> bool:
+    """A person can write any text into a column of numbers of SQLite: it fails, and is no least or greatest value."""
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def failing_rows(tx: Transaction, place: Place, one: Sliced) -> list[Row]:
