@@ -36,7 +36,9 @@ class Traits:
     one_process: bool = False  # one process at a time may have it open, so workers are its threads
     has_schemas: bool = True  # else the table `silver.sales` is `silver_sales`: see domain.table.physical_table
     sql_dialect: str  # what SQLGlot calls its SQL
-    matches: str  # the operator of a text that matches a regular expression from ^ to $
+    matches: str  # the operator of a text in which a regular expression is found
+    shell_first: str = ""  # what its own shell must be told before it understands our SQL
+    text_end: str = "$"  # what in one means the very end of a text, and not the place before its last line feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,10 @@ class Database(Protocol):
 
     def statement(self, name: str) -> str:
         """The SQL of a named statement as this engine runs it, identifiers of the ledger filled in."""
+        ...
+
+    def shown(self, statement: str, binds: Mapping[str, Any]) -> str:
+        """A statement with its binds written into it, for the engine's own shell."""
         ...
 
     @property

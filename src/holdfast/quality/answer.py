@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from holdfast.ports.database import Row, Transaction
+from holdfast.ports.database import Database, Row, Transaction
 
 SAMPLE_ROWS = 5
 COUNT_COLUMN = "holdfast_failing"
@@ -41,9 +41,9 @@ class Query:
         """The first few of the rows it selects, each with the number of all of them."""
         return f"SELECT f.*, COUNT(*) OVER () AS {COUNT_COLUMN} FROM (\n{self.sql}\n) AS f LIMIT {SAMPLE_ROWS}"  # noqa: S608
 
-    def shown(self) -> str:
-        """For people: the statement, and its binds as comments."""
-        return "\n".join([self.sql + ";", *(f"-- :{name} = {_literal(value)}" for name, value in self.binds.items())])
+    def shown(self, database: Database) -> str:
+        """For people, who may give it to the engine's own shell."""
+        return database.shown(self.sql, self.binds) + ";"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,6 @@ def hash_of(sql: str, *more: object) -> str:
     return hashlib.sha256(json.dumps([sql, more], default=str).encode()).hexdigest()
 
 
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, int | Decimal) else f"'{value}'"
-
-
 def count_of(rows: Sequence[Row]) -> int:
     """How many rows a counted query selects in all."""
     return int(rows[0][COUNT_COLUMN]) if rows else 0
@@ -87,6 +83,12 @@ def count_of(rows: Sequence[Row]) -> int:
 
 def sample_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != COUNT_COLUMN} for row in rows[:SAMPLE_ROWS]]
+
+
+def percent(part: int, whole: int) -> str:
+    """A share with two digits after the point, or as many as a small one needs to be told from none."""
+    share = Decimal(100 * part) / whole if whole else Decimal(0)
+    return f"{share:.{max(2, 1 - share.adjusted()) if share else 2}f}%"
 
 
 def counted(count: int, thing: str) -> str:

@@ -71,6 +71,8 @@ class MysqlEngine:
         has_schemas=False,
         sql_dialect="mysql",
         matches="REGEXP",
+        shell_first="SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES');",
+        text_end=r"\z",
     )
     fills: Mapping[str, str] = {
         "ops": "ops_",

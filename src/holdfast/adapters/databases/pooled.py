@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from holdfast.adapters.databases.address import Address
 from holdfast.adapters.databases.engine import Engine
 from holdfast.adapters.databases.errors import Translator
-from holdfast.adapters.databases.statements import load_statements, partition_key
+from holdfast.adapters.databases.statements import load_statements, partition_key, with_values
 from holdfast.adapters.databases.transaction import SqlTransaction, named_statement, words_of
 from holdfast.domain.errors import CommitUnknown, ConnectionLost, DatabaseError, DatabaseUnavailable
 from holdfast.domain.table import Partition, TableDefinition
@@ -45,6 +45,9 @@ class PooledDatabase:
 
     def statement(self, name: str) -> str:
         return named_statement(self._engine, name)
+
+    def shown(self, statement: str, binds: Mapping[str, Any]) -> str:
+        return with_values(statement, {name: self._engine.bound(value) for name, value in binds.items()})
 
     def partition_key(self, partition: Partition, alias: str) -> str:
         return partition_key(partition, f"{alias}.", words_of(self._engine))

@@ -11,8 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from holdfast.adapters.databases.identifiers import index_name, quote, quote_table, split_table
 from holdfast.domain.errors import ConfigError
@@ -25,6 +28,7 @@ _NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
 _END = re.compile(r";[ \t]*\n")
 _FILL = re.compile(r"\{([a-z_]+)(?::([a-z_]+))?\}")
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_BIND_OR_QUOTED = re.compile(_QUOTED.pattern + r"|(?<![:\w]):(\w+)", re.DOTALL)
 
 
 def parse_statements(text: str, source: str) -> dict[str, str]:
@@ -91,6 +95,23 @@ def unfilled(statement: str) -> list[str]:
 def escape_quoted(statement: str) -> str:
     """A colon within quotes or a comment is no bind."""
     return _QUOTED.sub(lambda found: found[0].replace(":", "\\:"), statement)
+
+
+def with_values(statement: str, values: Mapping[str, Any]) -> str:
+    """The statement as a person can run it: each bind is its value as a literal."""
+
+    def replaced(found: re.Match[str]) -> str:
+        return _literal(values[found[1]]) if found[1] in values else found[0]
+
+    return _BIND_OR_QUOTED.sub(replaced, statement)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        value = value.isoformat(" ")
+    return str(value) if isinstance(value, int | float | Decimal) else _text(str(value))
 
 
 def in_order(statement: str) -> list[str]:

@@ -150,6 +150,7 @@ def _show_sql(project: Project, name: str | None, as_json: bool) -> None:
     with opened(project, upgrade=False) as holdfast:
         subjects = _subjects(project, holdfast, name)
         found = [one for subject in subjects for one in statements(holdfast.database, subject)]
+        first, shown = holdfast.database.traits.shell_first, [one.query.shown(holdfast.database) for one in found]
     if as_json:
         told = [
             {"dataset": s.dataset, "check": s.check.title, "sql": s.query.sql, "binds": dict(s.query.binds)}
@@ -157,9 +158,11 @@ def _show_sql(project: Project, name: str | None, as_json: bool) -> None:
         ]
         output.terminal_object({"status": "done", "exit_code": 0, "statements": told})
         return
-    for one in found:
-        output.line(f"-- {one.dataset}: {one.check.title} ({one.check.severity})")
-        output.line(one.query.shown() + "\n")
+    if first:
+        output.line(f"{first}\n")
+    for one, sql in zip(found, shown, strict=True):
+        output.line(f"-- {one.dataset}: {output.visible(one.check.title)} ({one.check.severity})")
+        output.line(f"{sql}\n")
 
 
 def _history(project: Project, dataset: str | None, most: int, as_json: bool) -> None:
