@@ -5,6 +5,7 @@ Because no row depends on another, a partition that was not touched since it was
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,10 +16,12 @@ from holdfast.domain.check import Check
 from holdfast.domain.check_fit import typed
 from holdfast.domain.check_kinds import AcceptedValues, InRange, NotNegative, NotNull, NullShare, Pattern
 from holdfast.domain.types import ColumnType, Kind
-from holdfast.quality.answer import Finding, Query, counted, hash_of
+from holdfast.quality.answer import Finding, Query, counted, hash_of, percent
 from holdfast.quality.subject import Place
 
 ROW_KINDS = (NotNull, AcceptedValues, InRange, Pattern, NotNegative, NullShare)
+SHOWN_VALUES = 20
+_FLAGS = re.compile(r"\(\?[a-zA-Z]+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def value_shown(value: str, kind: ColumnType) -> str:
 
 def _null_share(check: NullShare, rule: RowRule, tally: Tally) -> Finding:
     share = Decimal(100 * tally.failing) / tally.rows if tally.rows else Decimal(0)
-    found = f"{share:.2f}% ({tally.failing:,} of {tally.rows:,} rows)"
+    found = f"{percent(tally.failing, tally.rows)} ({tally.failing:,} of {tally.rows:,} rows)"
     return Finding(tally.failing if share > check.share_max_percent else 0, rule.expected, found)
 
 
@@ -110,7 +113,9 @@ def _null_share_rule(check: NullShare, column: str, _kind: ColumnType, _place: P
 def _accepted(check: AcceptedValues, column: str, kind: ColumnType, _place: Place) -> Made:
     values = [typed(value, kind) for value in check.values]
     names = ", ".join(f":p{i}_" for i in range(len(values)))
-    return f"{column} NOT IN ({names})", values, f"one of {', '.join(map(str, check.values))}"
+    shown = ", ".join(map(str, check.values[:SHOWN_VALUES]))
+    more = f", ... ({len(values):,} values)" if len(values) > SHOWN_VALUES else ""
+    return f"{column} NOT IN ({names})", values, f"one of {shown}{more}"
 
 
 def _range(check: InRange, column: str, kind: ColumnType, _place: Place) -> Made:
@@ -130,8 +135,12 @@ def _negative(_check: NotNegative, column: str, _kind: ColumnType, _place: Place
 
 
 def _pattern(check: Pattern, column: str, _kind: ColumnType, place: Place) -> Made:
-    matches = place.database.traits.matches
-    return f"NOT ({column} {matches} :p0_)", [f"^(?:{check.pattern})$"], f"texts that match {check.pattern}"
+    """Flags for the whole expression, `(?i)`, have to stand before everything else."""
+    traits, flags = place.database.traits, _FLAGS.match(check.pattern)
+    start = flags.end() if flags else 0
+    body = check.pattern[start:]
+    whole = check.pattern[:start] + "^" + (f"(?:{body})" if "|" in body else body) + traits.text_end
+    return f"NOT ({column} {traits.matches} :p0_)", [whole], f"texts that match {check.pattern}"
 
 
 _MAKERS: dict[type[Check], Callable[..., Made]] = {

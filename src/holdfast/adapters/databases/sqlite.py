@@ -225,7 +225,9 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _matches(pattern: str, text: object) -> bool | None:
-    """What SQLite asks for `text REGEXP pattern`."""
+    """What SQLite asks for `text REGEXP pattern`. A `$` at the end is the very end, as in the shell of SQLite."""
+    if pattern.endswith("$") and not pattern.endswith(r"\$"):
+        pattern = pattern[:-1] + r"\Z"
     return None if text is None else re.search(pattern, str(text)) is not None
 
 
