@@ -16,6 +16,7 @@ from holdfast.domain.types import Kind
 
 ANY: frozenset[Kind] = frozenset()
 TITLE_CHARS_MAX = 200
+BUILT_IN_NAMES = ("rows_have_one_fate", "files_are_accounted_for", "table_count", "partitions_current")
 Severity = Literal["warn", "error"]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from holdfast.domain.check import Check
+from holdfast.domain.check import BUILT_IN_NAMES, Check
 from holdfast.domain.check_kinds import AcceptedValues, ClosedPeriod, DuplicateKeys, InRange, RowCount
 from holdfast.domain.types import ColumnType, Kind
 
@@ -23,14 +23,27 @@ def check_problems_of_model(
 
 
 def check_problems(
-    checks: Sequence[Check], types: Mapping[str, ColumnType], key: Sequence[str], partition_column: str | None
+    checks: Sequence[Check],
+    types: Mapping[str, ColumnType],
+    key: Sequence[str],
+    partition_column: str | None,
+    *,
+    has_history: bool = True,
 ) -> list[str]:
     """What does not fit the table these checks are for, in sentences that begin with the check."""
     titles = [check.title.casefold() for check in checks]
     twice = sorted({title for title in titles if titles.count(title) > 1})
     problems = [f"check {title!r} stands twice: give one of them a name" for title in twice]
+    problems += [
+        f"check {title!r} has the name of one that every table has: give it another"
+        for title in sorted(set(titles) & set(BUILT_IN_NAMES))
+    ]
     for check in checks:
         problems += [f"check {check.title!r}: {problem}" for problem in _misfits(check, types, key, partition_column)]
+        if isinstance(check, ClosedPeriod) and not has_history:
+            problems.append(
+                f"check {check.title!r}: it reads the history of values, and the contract has history = false"
+            )
     return problems
 
 
@@ -39,7 +52,10 @@ def _misfits(
 ) -> Iterator[str]:
     for parameter, kinds in check.uses.items():
         value = getattr(check, parameter)
-        for column in value if isinstance(value, list) else [value] if value else []:
+        named = value if isinstance(value, list) else [value] if value else []
+        if len(set(named)) < len(named):
+            yield f"{parameter} names a column twice"
+        for column in named:
             if column not in types:
                 yield f"{parameter} names {column!r}, which is no column; there are {', '.join(types)}"
             elif kinds and types[column].kind not in kinds:

@@ -16,6 +16,7 @@ NUMBERS = frozenset({Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT})
 ORDERED = NUMBERS | {Kind.DATE, Kind.TIMESTAMP}
 DAYS = frozenset({Kind.DATE, Kind.TIMESTAMP})
 TEXTS = frozenset({Kind.STRING})
+HOURS_MAX = 24 * 366 * 1000  # a thousand years
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 Names = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 Bound = str | int | float | Decimal | datetime | date
@@ -114,7 +115,7 @@ class Freshness(Check):
     """The newest value of `column`, or without one the newest commit. A day counts from its end."""
 
     kind: Literal["freshness"]
-    max_age_hours: Decimal = Field(gt=0)
+    max_age_hours: Decimal = Field(gt=0, le=HOURS_MAX)
     column: str = ""
     uses = about(column=DAYS)
 

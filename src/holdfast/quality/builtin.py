@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from holdfast.adapters.databases.statements import fill
-from holdfast.domain.check import Check
+from holdfast.domain.check import BUILT_IN_NAMES, Check
 from holdfast.domain.check_kinds import RejectShare, RowCount
 from holdfast.ports.database import Row, Transaction
-from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, sample_of
+from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, percent, sample_of
 from holdfast.quality.subject import Place
 
-FATES, FILES, COUNT = "rows_have_one_fate", "files_are_accounted_for", "table_count"
-CURRENT = "partitions_current"
+FATES, FILES, COUNT, CURRENT = BUILT_IN_NAMES
 BUILT_IN_MODEL = (Check(kind="built_in", name=CURRENT),)
 BUILT_IN = tuple(Check(kind="built_in", name=name) for name in (FATES, FILES, COUNT))
 
@@ -100,7 +98,8 @@ def _reject_share(check: RejectShare, place: Place) -> Question:
     def judge(rows: list[Row]) -> Finding:
         failing = count_of(rows)
         told = "; ".join(
-            f"{r['file']}: {_percent(r)}% ({int(r['rows_rejected']):,} of {int(r['rows_read']):,} rows)"
+            f"{r['file']}: {percent(int(r['rows_rejected']), int(r['rows_read']))}"
+            f" ({int(r['rows_rejected']):,} of {int(r['rows_read']):,} rows)"
             for r in rows[:3]
         )
         found = f"{counted(failing, 'file')} above: {told}" if failing else "no file above"
@@ -109,10 +108,6 @@ def _reject_share(check: RejectShare, place: Place) -> Question:
 
     hundredths = check.share_max_percent * 100
     return Question(_statement(place, "check_reject_shares", hundredths=hundredths), judge)
-
-
-def _percent(row: Row) -> str:
-    return f"{Decimal(100 * int(row['rows_rejected'])) / int(row['rows_read']):.2f}"
 
 
 def _current(_check: Check, place: Place) -> Question:
@@ -135,6 +130,21 @@ def _current(_check: Check, place: Place) -> Question:
 
     query = Query(place.database.statement("model_states"), {"model": model.name})
     return Question(query, lambda _rows: Finding(0, "", ""), asks=asks)
+
+
+def missing_table(tx: Transaction, place: Place, check: Check) -> Finding:
+    """What a check says where there is no table: nothing yet, or that there should be one."""
+    expected, found = "expected a table", f"there is no table {place.subject.relation}"
+    if check.kind == "built_in" and check.name == COUNT:
+        rows = int(tx.run("check_rows_written", dataset=place.subject.name).rows[0]["ledger_rows"])
+        if rows:
+            return Finding(rows, expected, f"{found}, and the ledger says {counted(rows, 'row')} were inserted")
+    if check.kind == "built_in" and check.name == CURRENT and place.subject.model:
+        states = tx.run("model_states", model=place.subject.model.name).rows
+        built = sum(state["built_at"] is not None for state in states)
+        if built:
+            return Finding(built, expected, f"{found}, and the ledger says it was built")
+    return Finding(0, expected, f"{found} yet", skipped=True)
 
 
 _MAKERS: dict[str, Callable[[Check, Place], Question]] = {

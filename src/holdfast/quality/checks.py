@@ -18,7 +18,7 @@ from holdfast.domain.errors import HoldfastError, TransientError
 from holdfast.fx.moments import now
 from holdfast.ports.database import Database, Transaction
 from holdfast.quality.answer import Finding, Query, Question
-from holdfast.quality.builtin import BUILT_IN, BUILT_IN_MODEL, ledger_question
+from holdfast.quality.builtin import BUILT_IN, BUILT_IN_MODEL, ledger_question, missing_table
 from holdfast.quality.day_rules import day_question
 from holdfast.quality.local_rules import find_local, local_rule, remember_local
 from holdfast.quality.results import CheckResult, save, standing, status_of
@@ -73,12 +73,13 @@ def check_table(
     """
     place, moment = Place(database, subject), now(database)
     checks = checks_of(subject)
+    kept: list[Keep] = []
     with database.reading() as tx:
-        there = tx.reflect(subject.relation)
-    if there is None:
-        results = [_skipped(subject, check) for check in checks]
-        kept: list[Keep] = []
-    else:
+        there = tx.reflect(subject.relation) is not None
+        if not there:
+            began = time.monotonic()
+            results = [_result(subject.name, one, missing_table(tx, place, one), began) for one in checks]
+    if there:
         by_row, kept = _row_results(place, [check for check in checks if isinstance(check, ROW_KINDS)], full=full)
         results = [by_row.get(check.title) or _asked(place, check, moment, kept, full=full) for check in checks]
     with database.transaction() as tx:
@@ -86,11 +87,6 @@ def check_table(
             keep(tx)
         save(tx, results, run_id, already)
     return results
-
-
-def _skipped(subject: Subject, check: Check) -> CheckResult:
-    finding = Finding(0, "expected a table", f"there is no table {subject.relation} yet", skipped=True)
-    return _result(subject.name, check, finding, time.monotonic())
 
 
 def _result(dataset: str, check: Check, finding: Finding, began: float, **more: object) -> CheckResult:

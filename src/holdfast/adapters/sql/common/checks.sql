@@ -68,6 +68,10 @@ SELECT c.loaded_rows, c.ledger_rows FROM (
 ) AS c
 WHERE c.loaded_rows <> c.ledger_rows
 
+-- name: check_rows_written
+-- Where there is no table: the rows it should have.
+SELECT COALESCE(SUM(rows_inserted), 0) AS ledger_rows FROM {ops}chunk WHERE dataset = :dataset AND state = 'done'
+
 -- name: check_files_rows
 -- Rows that the table has of each current file, where they are not as many as the ledger says. Of a table with a key, rows
 -- go over from one file to another: there no more can be told than how many there may be at most.
