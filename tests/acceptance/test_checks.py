@@ -89,7 +89,10 @@ def test_check_by_hand_and_its_history(project: ItemsProject) -> None:
     statuses = [row["status"] for row in history if row["check_name"] == "table_count"]
     assert statuses == ["failed", "passed", "skipped"]
     shown = project.run("check", "items", "--show-sql")[1]
-    assert 'WHERE (t."amount" < :p0_ OR t."amount" > :p1_);\n-- :p0_ = 0\n-- :p1_ = 30' in shown
+    assert 'WHERE (t."amount" < 0 OR t."amount" > 30);\n' in shown
+    project.execute("DROP TABLE items")
+    code, out, _ = project.run("check", "items")
+    assert (code, "found there is no table items, and the ledger says 40 rows were inserted" in out) == (3, True)
 
 
 def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None:
@@ -122,10 +125,16 @@ def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None
         ('kind = "range"\ncolumn = "amount"\nmin = "few"', "'few' is no value of 'amount', which is decimal(12,2)"),
         ('kind = "row_count"\nrows_min = 2\nrows_max = 1', "rows_min 2 is greater than rows_max 1"),
         ('kind = "pattern"\ncolumn = "name"', "pattern needs pattern: pattern takes column, pattern"),
+        ('kind = "freshness"\nmax_age_hours = 99999999999', "max_age_hours: Input should be less than or equal to"),
+        (
+            'kind = "not_null"\ncolumn = "id"\nname = "table_count"',
+            "'table_count' has the name of one that every table has",
+        ),
+        ('kind = "unique"\ncolumns = ["id", "id"]', "columns names a column twice"),
         ('kind = "volume"', "it goes by days: name a day_column, or declare the table's partition"),
         ('kind = "sql"\nname = "x"\nsql = "SELECT 1"\nseverity = "bad"', "severity: Input should be 'warn' or 'error'"),
     ],
-    ids=["unit", "column", "type", "order", "value", "rows", "missing", "days", "severity"],
+    ids=["unit", "column", "type", "order", "value", "rows", "missing", "hours", "name", "twice", "days", "severity"],
 )
 def test_declarations_that_do_not_fit_are_told(sqlite_url: str, tmp_path: Path, declared: str, said: str) -> None:
     project = ItemsProject(tmp_path / "project", sqlite_url)

@@ -10,7 +10,7 @@ from holdfast.domain.contract import Column, Contract
 from holdfast.engine.migrate import upgrade
 from holdfast.engine.target import target_definition
 from holdfast.ports.database import Database
-from holdfast.quality.checks import check_table
+from holdfast.quality.checks import check_table, statements
 from holdfast.quality.results import CheckResult, history
 from holdfast.quality.subject import of_contract
 from holdfast.touches import Touched, add_touches
@@ -47,6 +47,7 @@ CASES: list[tuple[dict[str, Any], int | None, str]] = [
         "1 row outside",
     ),
     ({"kind": "pattern", "column": "code", "pattern": r"[A-Z]{2}-\d+"}, 2, "2 rows of another form"),
+    ({"kind": "pattern", "name": "flags", "column": "code", "pattern": r"(?i)ab-\d+|x"}, 1, "1 row of another form"),
     ({"kind": "not_negative", "column": "amount"}, 1, "1 row below 0 (min -5.00, max -5.00)"),
     ({"kind": "null_share", "column": "currency", "share_max_percent": 1}, 1, "1.22% (1 of 82 rows)"),
     ({"kind": "unique", "columns": ["id"]}, 1, "1 value in several rows"),
@@ -65,6 +66,18 @@ CASES: list[tuple[dict[str, Any], int | None, str]] = [
     ({"kind": "fx_coverage", "column": "currency"}, 2, f"{DAYS[8]} GBP"),
     ({"kind": "fx_staleness", "column": "currency", "age_max_days": 1}, 2, f"{DAYS[8]} GBP none"),
     ({"kind": "closed_period", "closed_before": str(DAYS[30])}, 1, "1 change:"),
+    (
+        {
+            "kind": "currency_coverage",
+            "column": "code",
+            "currencies": ["AB-1", "AB-19", "AB-19x"],
+            "per": "month",
+            "day_column": "at",
+            "name": "long",
+        },
+        None,
+        "AB-19x",
+    ),
     (
         {
             "kind": "closed_period",
@@ -120,7 +133,7 @@ def bad_rows() -> list[dict[str, Any]]:
     rows[10]["amount"] = 90000
     rows[11]["amount"] = -5
     rows[12]["code"] = "ab-1"
-    rows[13] |= {"code": "zz:1"}
+    rows[13] |= {"code": "AB-13\n"}
     rows[14]["currency"] = None
     rows[16]["currency"] = "GBP"
     rows[19] |= {"id": rows[18]["id"], "code": rows[18]["code"]}
@@ -153,7 +166,7 @@ RUNS = count()
 
 def test_rows_as_declared_pass_every_check(database: Database) -> None:
     prepare(database, good_rows())
-    found = checked(database, *(check for check, _, _ in CASES if check.get("name") != "late"))
+    found = checked(database, *(check for check, _, _ in CASES if check.get("name") not in ("late", "long")))
     assert {name: (r.status, r.finding) for name, r in found.items() if r.status != "passed"} == {}
 
 
@@ -173,6 +186,19 @@ def test_rows_that_are_not_are_found(database: Database) -> None:
             wrong[result.name] = (result.status, result.finding)
     assert wrong == {}
     assert found["not_null(currency)"].finding.sample == [{"_origin": (100 << 24) + 14}], "keys, and nothing else"
+
+
+def test_what_is_shown_can_be_run_as_it_is(database: Database) -> None:
+    """Values stand in the statement, and it selects what the check counted."""
+    prepare(database, bad_rows())
+    made = [c for c, _, _ in CASES if c["kind"] not in ("volume", "revenue_outlier", "closed_period", "fx_staleness")]
+    checks = [check for check in made if check.get("against") != "weekday"]
+    found = checked(database, *checks)
+    with database.reading() as tx:
+        for one in statements(database, of_contract(contract(*checks))):
+            if one.check.kind not in ("built_in", "null_share"):
+                rows = tx.query(one.query.shown(database).rstrip(";"))
+                assert len(rows) == found[one.check.title].finding.failing, one.query.shown(database)
 
 
 AMOUNT = {"kind": "range", "column": "amount", "min": 0}

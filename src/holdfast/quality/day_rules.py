@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice, pairwise
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote
 from holdfast.domain.check import Check
 from holdfast.domain.check_kinds import CurrencyCoverage, FxCoverage, FxStaleness, RevenueOutlier, RowCount, Volume
+from holdfast.domain.errors import ContractError
 from holdfast.ports.database import Row
 from holdfast.quality.answer import SAMPLE_ROWS, Finding, Query, Question, count_of, counted, sample_of
 from holdfast.quality.statistics import usual
@@ -30,12 +32,24 @@ def _by_day(place: Place, day_column: str) -> Query:
 
 
 def _counts(rows: Iterable[Row]) -> Days:
-    return {date.fromisoformat(row["day"]): Decimal(int(row["table_rows"])) for row in rows if row["day"]}
+    return {_day(row["day"]): Decimal(int(row["table_rows"])) for row in rows if row["day"]}
 
 
-def _finding(expected: str, bad: list[dict[str, Any]], *, what: str, good: str) -> Finding:
-    found = f"{counted(len(bad), what)}: {_listed(bad)}" if bad else good
-    return Finding(len(bad), expected, found, bad[:SAMPLE_ROWS])
+def _day(text: str) -> date:
+    """Raises ContractError for what is none: a model's month, or a text that SQLite let somebody write for a day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ContractError(
+            f"{text!r} is no day", hint="name a day_column with days, or correct the value that is none"
+        ) from None
+
+
+def _finding(expected: str, bad: list[dict[str, Any]], *, what: str, good: str, more: int = 0) -> Finding:
+    """`more`: how many there are beside the first few."""
+    failing = len(bad) + more
+    found = f"{counted(failing, what)}: {_listed(bad)}" if bad else good
+    return Finding(failing, expected, found, bad[:SAMPLE_ROWS])
 
 
 def _listed(bad: list[dict[str, Any]]) -> str:
@@ -54,7 +68,7 @@ def _weekday(check: RowCount, place: Place, _now: datetime) -> Question:
         newest = sorted(days)[-check.newest_days :]
         judged, bad = 0, []
         for day in newest:
-            past = [days[d] for d in _weeks_before(day, check.history_weeks_max) if d in days]
+            past = [days[d] for d in days if _is_weeks_before(d, day, check.history_weeks_max)]
             if len(past) < check.history_weeks_min:
                 continue
             judged += 1
@@ -71,8 +85,9 @@ def _weekday(check: RowCount, place: Place, _now: datetime) -> Question:
     )
 
 
-def _weeks_before(day: date, weeks: int) -> list[date]:
-    return [day - timedelta(weeks=n) for n in range(1, weeks + 1)]
+def _is_weeks_before(one: date, day: date, weeks_max: int) -> bool:
+    weeks, rest = divmod((day - one).days, 7)
+    return not rest and 1 <= weeks <= weeks_max
 
 
 def _id(check: Check) -> tuple[object, ...]:
@@ -89,8 +104,9 @@ def _volume(check: Volume, place: Place, _now: datetime) -> Question:
         days = _counts(rows)
         if not days:
             return Finding(0, expected, "the table has no rows", skipped=True)
-        missing = [{"day": str(day), "rows": 0} for day in _gaps(days, set(check.skip_weekdays))]
-        bad = missing if len(missing) > check.missing_days_max else []
+        first, missing = gaps(days, set(check.skip_weekdays))
+        bad = [{"day": str(day), "rows": 0} for day in first] if missing > check.missing_days_max else []
+        more = missing - len(first) if bad else 0
         if check.mads_max and len(days) >= check.history_days_min:
             span = usual(list(days.values()), check.mads_max)
             bad = bad + [
@@ -98,18 +114,28 @@ def _volume(check: Volume, place: Place, _now: datetime) -> Question:
                 for day, n in sorted(days.items())
                 if not span.low <= n <= span.high
             ]
-        good = f"{counted(len(days), 'day')} with rows, {len(missing)} without, from {min(days)} to {max(days)}"
-        return _finding(expected, bad, what="day", good=good)
+        good = f"{counted(len(days), 'day')} with rows, {missing:,} without, from {min(days)} to {max(days)}"
+        return _finding(expected, bad, what="day", good=good, more=more)
 
     return Question(
         _by_day(place, check.day_column), judge, whole=True, reads=(place.subject.relation,), identity=_id(check)
     )
 
 
-def _gaps(days: Days, skipped: set[str]) -> list[date]:
-    span = range((max(days) - min(days)).days + 1)
-    every = (min(days) + timedelta(days=n) for n in span)
-    return [day for day in every if day not in days and WEEKDAYS[day.weekday()] not in skipped]
+def gaps(days: Days, skipped: set[str]) -> tuple[list[date], int]:
+    """The first few days without rows between the first and the last, and how many there are: one row of the year 9999
+    makes millions.
+    """
+    few: list[date] = []
+    missing, ordered = 0, sorted(days)
+    for day, following in pairwise(ordered):
+        for weekday in set(WEEKDAYS) - skipped:
+            first = 1 + (WEEKDAYS.index(weekday) - day.weekday() - 1) % 7
+            missing += len(range(first, (following - day).days, 7))
+        between = (day + timedelta(days=n) for n in range(1, (following - day).days))
+        absent = (one for one in between if WEEKDAYS[one.weekday()] not in skipped)
+        few += islice(absent, SAMPLE_ROWS - len(few))
+    return few, missing
 
 
 def outlier_lines(check: RevenueOutlier, place: Place) -> tuple[str, str]:
@@ -124,7 +150,7 @@ def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
     selected, grouped = outlier_lines(check, place)
     query = Query(f"SELECT {selected} GROUP BY {grouped}")
     per = f" per {', '.join(check.by)}" if check.by else ""
-    scale = place.subject.types[check.column].scale or 0
+    scale = place.subject.types[check.column].scale
     expected = f"{check.column}: expected no day{per} whose sum is above {check.mads_max} median deviations"
 
     def judge(rows: list[Row]) -> Finding:
@@ -132,7 +158,7 @@ def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
         for row in rows:
             if row["day"] and row["total"] is not None:
                 group = tuple(str(row[f"by_{i}"]) for i in range(len(check.by)))
-                groups[group][date.fromisoformat(row["day"])] = round(Decimal(str(row["total"])), scale)
+                groups[group][_day(row["day"])] = _total(row["total"], scale)
         enough = {group: days for group, days in groups.items() if len(days) >= check.history_days_min}
         if not enough:
             return Finding(0, expected, f"fewer than {check.history_days_min} days to compare", skipped=True)
@@ -151,18 +177,26 @@ def _outlier(check: RevenueOutlier, place: Place, _now: datetime) -> Question:
     return Question(query, judge, whole=True, reads=(place.subject.relation,), identity=_id(check))
 
 
+def _total(value: Any, scale: int | None) -> Decimal:
+    """A sum at its column's scale; that of a float has none."""
+    total = Decimal(str(value))
+    return total if scale is None else round(total, scale)
+
+
 def _currencies(check: CurrencyCoverage, place: Place, _now: datetime) -> Question:
     period = place.day(check.day_column) if check.per == "day" else place.month(check.day_column)
     column, table = f"t.{quote(check.column)}", place.table
     binds = {f"c{i}": code for i, code in enumerate(dict.fromkeys(check.currencies))}
     wanted = f"SELECT DISTINCT {column} AS currency FROM {table} AS t WHERE {column} IS NOT NULL"  # noqa: S608
     if binds:
-        wanted = " UNION ALL ".join(f"SELECT CAST(:{name} AS CHAR(3)) AS currency" for name in binds)
+        chars = max(map(len, check.currencies))
+        wanted = " UNION ALL ".join(f"SELECT CAST(:{name} AS CHAR({chars})) AS currency" for name in binds)
     query = Query(
         f"SELECT p.period, w.currency\nFROM (SELECT DISTINCT {period} AS period FROM {table} AS t) AS p\n"  # noqa: S608
         f"CROSS JOIN ({wanted}) AS w\n"
         f"LEFT JOIN (SELECT DISTINCT {period} AS period, {column} AS currency FROM {table} AS t) AS u\n"
-        "  ON u.period = p.period AND u.currency = w.currency\nWHERE u.period IS NULL ORDER BY 1, 2",
+        "  ON u.period = p.period AND u.currency = w.currency\n"
+        "WHERE u.period IS NULL AND p.period IS NOT NULL ORDER BY 1, 2",
         binds,
     )
     words = ", ".join(check.currencies) or "every currency in use"
@@ -225,7 +259,7 @@ def _fx_staleness(check: FxStaleness, place: Place, _now: datetime) -> Question:
 
 
 def _days(first: str, last: str) -> int:
-    return (date.fromisoformat(last) - date.fromisoformat(first)).days
+    return (_day(last) - _day(first)).days
 
 
 MAKERS: dict[type[Check], Callable[..., Question]] = {

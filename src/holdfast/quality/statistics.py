@@ -20,7 +20,9 @@ class Usual:
     high: Decimal
 
     def __str__(self) -> str:
-        return f"between {self.low:,.0f} and {self.high:,.0f} (median {self.median:,.0f})"
+        digits = max(0, 2 - self.median.adjusted()) if 0 < abs(self.median) < 1 else 0
+        low, high, median = (f"{value:,.{digits}f}" for value in (self.low, self.high, self.median))
+        return f"between {low} and {high} (median {median})"
 
 
 def usual(values: Sequence[Decimal], mads_max: Decimal) -> Usual:
