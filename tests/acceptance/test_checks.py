@@ -95,6 +95,16 @@ def test_check_by_hand_and_its_history(project: ItemsProject) -> None:
     assert (code, "found there is no table items, and the ledger says 40 rows were inserted" in out) == (3, True)
 
 
+def test_a_load_whose_checks_break_off_tells_its_rows(project: ItemsProject) -> None:
+    project.load()
+    project.execute(f"DROP TABLE {project.ops('check_result')}")
+    project.write(HEADER + items(21, 25), "b.csv")
+    code, out, _ = project.run("load", "items", "--json")
+    told = json.loads(out)
+    assert (code, told["exit_code"], told["datasets"][0]["inserted"]) == (1, 1, 5)
+    assert "check_result" in told["error"]["message"]
+
+
 def test_a_check_that_cannot_be_asked_ends_with_1(project: ItemsProject) -> None:
     declare(
         project,
@@ -160,6 +170,8 @@ def test_a_model_older_than_its_inputs_is_told(project: ItemsProject) -> None:
     code, out, _ = project.run("check", "totals")
     assert code == 3
     assert "found 1 partition to build: whole table (changed: items); run: holdfast build gold.totals" in out
+    assert project.told("check", "totals", "--history")["results"], "also without its schema"
+    assert project.run("check", "nothing", "--history")[0] == 2
     project.told("build")
     told = project.told("check")["checks"]
     assert [(c["check"], c["status"], c["failing"]) for c in told if c["dataset"] == "gold.totals"] == [

@@ -172,9 +172,12 @@ def _history(project: Project, dataset: str | None, most: int, as_json: bool) ->
         raise UsageError("--history is of one dataset", hint="holdfast check DATASET --history")
     with opened(project) as holdfast:
         rows = history(holdfast.database, dataset, most)
+        if not rows:  # it may be a model's name without its schema, or that of nothing
+            rows = history(holdfast.database, _subjects(project, holdfast, dataset)[0].name, most)
     if as_json:
         output.terminal_object({"status": "done", "exit_code": 0, "results": rows})
         return
     if not rows:
         output.line(f"{dataset} was not checked yet: holdfast check {dataset}")
+        return
     output.table(_HISTORY, [[row[name] for name in _HISTORY] for row in rows])

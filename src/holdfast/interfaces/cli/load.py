@@ -156,17 +156,22 @@ def load(
             run_key=run_key,
             on_progress=on_progress,
         )
-        checks = _checked(holdfast, contract, result)
-    _end([result], as_json, checks)
+        checks, trouble = _checked(holdfast, contract, result)
+    _end([result], as_json, checks, trouble)
 
 
-def _checked(holdfast: Project, contract: Contract, result: LoadResult) -> list[CheckResult]:
-    """The dataset's checks, where its contract wants them after a load that came to its end."""
+def _checked(
+    holdfast: Project, contract: Contract, result: LoadResult
+) -> tuple[list[CheckResult], HoldfastError | None]:
+    """The dataset's checks, where its contract wants them after a load that came to its end; or why there are none."""
     if result.error or not contract.checks_after_load:
-        return []
+        return [], None
     from holdfast.wiring_checks import check_contracts
 
-    return check_contracts(holdfast, [contract])[1]
+    try:
+        return check_contracts(holdfast, [contract])[1], None
+    except HoldfastError as error:  # what was loaded is told all the same
+        return [], error
 
 
 @commands.command()
@@ -182,11 +187,16 @@ def work(dataset: OptionalDataset = None, grace: Grace = None, db: Db = None, as
     _end(results, as_json)
 
 
-def _end(results: list[LoadResult], as_json: bool, checks: Sequence[CheckResult] = ()) -> None:
+def _end(
+    results: list[LoadResult],
+    as_json: bool,
+    checks: Sequence[CheckResult] = (),
+    trouble: HoldfastError | None = None,
+) -> None:
     """Print what became of every row and what checks found, and leave with the first error's exit code."""
     from holdfast.interfaces.cli.check import described, print_results
 
-    error = next((r.error for r in results if r.error), None)
+    error = next((r.error for r in results if r.error), trouble)
     if checks:
         from holdfast.quality.results import verdict
 
