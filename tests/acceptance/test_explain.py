@@ -104,5 +104,7 @@ def test_a_row_that_is_not_there_and_conditions_that_are_none(project: ItemsProj
         assert project.refused("explain", "items", given)["message"] == message
     assert project.refused("explain", "nonesuch", "id=1")["message"].startswith("'nonesuch' is neither a dataset nor")
     assert "no run 'X'" in project.refused("changes", "items", "--since", "X")["message"]
+    elsewhere = project.refused("explain", "items", "id=5", "name=nobody", exit_code=1)
+    assert elsewhere["message"].endswith("; the row with that key has name=item 0005"), "it is there"
     code, out, _ = project.run("changes", "items", "--partition", "2024-13")
     assert (code, "no value was changed in partition 2024-13" in out) == (0, True), "others may have been"

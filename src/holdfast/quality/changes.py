@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from holdfast.domain.check_kinds import ClosedPeriod
@@ -65,8 +65,8 @@ class ChangeSum:
         self.empty_before += old is None
         self.empty_after += new is None
         if self.before is not None and self.after is not None:
-            self.before += Decimal(old or 0)
-            self.after += Decimal(new or 0)
+            self.before += _number(old)
+            self.after += _number(new)
 
     @property
     def difference(self) -> Decimal | None:
@@ -74,6 +74,15 @@ class ChangeSum:
             return None
         with localcontext(prec=_DIGITS):
             return self.after - self.before
+
+
+def _number(text: str | None) -> Decimal:
+    """What a value adds to a sum. One that is no number (somebody wrote it past Holdfast) adds nothing, as none does."""
+    try:
+        number = Decimal(text or 0)
+    except InvalidOperation:
+        return Decimal(0)
+    return number if number.is_finite() else Decimal(0)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.adapters.databases.identifiers import quote_table
@@ -12,7 +12,7 @@ from holdfast.domain.contract import Contract
 from holdfast.domain.origin import ORIGIN_COLUMN
 from holdfast.domain.table import physical_table
 from holdfast.engine.drifting import remembered
-from holdfast.ports.database import Database, Row
+from holdfast.ports.database import Database, Row, Transaction
 from holdfast.ports.source import Source
 from holdfast.quality.explain_history import RowHistory, history_of_key, history_of_row
 from holdfast.quality.explain_key import SHOWN_MAX, Condition, rows_meeting, subject_of
@@ -62,12 +62,16 @@ class SeveralRows:
 
 @dataclass(frozen=True, slots=True)
 class NoRow:
-    """No row meets the conditions; what is known of the key all the same."""
+    """No row meets the conditions; what is known of the key all the same.
+
+    `otherwise`: values of the row that has the key that was given, in the columns in which it is not as asked.
+    """
 
     rejects: RejectsFound
     history: RowHistory
     chunks_waiting: int
     has_table: bool
+    otherwise: dict[str, str | None] = field(default_factory=dict)
 
 
 def explain_row(
@@ -79,6 +83,7 @@ def explain_row(
         has_table = tx.reflect(contract.table) is not None
         table = quote_table(physical_table(contract.table, has_schemas=database.traits.has_schemas))
         rows = rows_meeting(tx, table, subject_of(contract), conditions) if has_table else []
+        otherwise = _otherwise(tx, table, contract, conditions) if has_table and not rows else {}
     if not rows:
         key = {c.column.name: c.value for c in conditions if c.column.name != ORIGIN_COLUMN}
         return NoRow(
@@ -86,11 +91,27 @@ def explain_row(
             history=history_of_key(database, source, contract, key) if has_table else RowHistory(),
             chunks_waiting=_chunks_waiting(database, contract),
             has_table=has_table,
+            otherwise=otherwise,
         )
     if len(rows) > 1:
         keys = [_texts(contract, row, subject_of(contract).order) for row in rows[:SHOWN_MAX]]
         return SeveralRows(keys, more=len(rows) > SHOWN_MAX)
     return _story(database, source, contract, rows[0])
+
+
+def _otherwise(
+    tx: Transaction, table: str, contract: Contract, conditions: Sequence[Condition]
+) -> dict[str, str | None]:
+    """Where the row with this key is there, and some other condition is wrong: what it has in those columns."""
+    of_key = [c for c in conditions if c.column.name in contract.primary_key]
+    if not of_key or len(of_key) != len(contract.primary_key):
+        return {}
+    found = rows_meeting(tx, table, subject_of(contract), of_key)
+    if not found:
+        return {}
+    there = _texts(contract, found[0], [c.column.name for c in conditions])
+    asked = {c.column.name: text_of(c.column.type, c.value) for c in conditions}
+    return {name: text for name, text in there.items() if text != asked[name]}
 
 
 def _story(database: Database, source: Source, contract: Contract, row: Row) -> RowStory:

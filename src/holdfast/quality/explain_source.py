@@ -144,15 +144,21 @@ def _records(
         why = f"{file.uri} holds other bytes now than those that were loaded (the hash of chunk {claim.number} differs)"
         return {}, SourceState.CHANGED, why
     except HoldfastError as error:
-        return {}, _gone_or_changed(source, file.uri), _without_state(error, claim)
+        return {}, *_gone_or_changed(source, file, _without_state(error, claim))
 
 
-def _gone_or_changed(source: Source, uri: str) -> SourceState:
+def _gone_or_changed(source: Source, file: FileVersion, trouble: str) -> tuple[SourceState, str]:
+    """A file of another size may be sound, and is no more the one that was loaded. (Of a compressed one, the size kept
+    is that of its content.)
+    """
     try:
-        source.stamp(uri)
+        size_bytes = source.stamp(file.uri).size_bytes
     except HoldfastError:
-        return SourceState.GONE
-    return SourceState.CHANGED
+        return SourceState.GONE, trouble
+    if file.layout.compression or size_bytes == file.size_bytes:
+        return SourceState.CHANGED, trouble
+    sizes = f"{size_bytes:,} bytes, {file.size_bytes:,} were loaded"
+    return SourceState.CHANGED, f"{file.uri} holds other bytes now than those that were loaded ({sizes})"
 
 
 def _without_state(error: HoldfastError, claim: Claim) -> str:

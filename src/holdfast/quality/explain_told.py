@@ -43,6 +43,7 @@ def none_told(found: NoRow) -> Told:
         "history": history_told(found.history),
         "rejects": {"total": found.rejects.total, "first": found.rejects.first},
         "chunks_waiting": found.chunks_waiting,
+        "otherwise": found.otherwise,
     }
 
 

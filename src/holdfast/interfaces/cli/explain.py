@@ -124,6 +124,9 @@ def _none(name: str, table: str, given: list[str], story: NoRow) -> RowNotFound:
             f"there is no table {table} yet, so no row with {' and '.join(given)}", hint=f"holdfast load {name}"
         )
     message, hint = f"no row of {name} has {' and '.join(given)}", f"holdfast verify {name}"
+    if story.otherwise:
+        has = " and ".join(f"{column}={value or ''}" for column, value in story.otherwise.items())
+        return RowNotFound(f"{message}; the row with that key has {has}", hint="ask by the key alone")
     if any(reject["status"] == "replayed" for reject in story.rejects.first):
         message += "; a rejected record of that key was replayed: a row of it was loaded, and is gone"
     elif story.rejects.total:
