@@ -135,6 +135,7 @@ class Contract(Strict):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         problems = [*_name_problems(self), *_key_problems(self), *_rule_problems(self), *_web_problems(self)]
+        problems += _history_problems(self)
         if self.checks and not problems:
             from holdfast.domain.check_fit import check_problems
 
@@ -153,6 +154,11 @@ class Contract(Strict):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def keeps_history(self) -> bool:
+        """Only an upsert replaces values of a row: other loads add rows, or swap all of them."""
+        return self.history and self.write_disposition == "merge"
 
     @property
     def checks_after_load(self) -> bool:
@@ -223,6 +229,19 @@ def _rule_problems(contract: Contract) -> list[str]:
         ):
             problems.append(f"column {column.name!r}: min and max do not go with type {column.type}")
     return problems
+
+
+def _history_problems(contract: Contract) -> list[str]:
+    """A check of a history that is not kept would pass whatever happens."""
+    if contract.keeps_history:
+        return []
+    why = "history = false" if not contract.history else f"write_disposition {contract.write_disposition!r}"
+    return [
+        f"check {check.title!r}: it looks for values that upserts replaced, and with {why} none are kept: set late_rows"
+        " and since"
+        for check in contract.checks
+        if check.kind == "closed_period" and not getattr(check, "late_rows", False)
+    ]
 
 
 def _web_problems(contract: Contract) -> list[str]:

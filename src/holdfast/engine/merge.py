@@ -48,7 +48,7 @@ class Teller:
 
 
 def teller_of(contract: Contract, run_id: str) -> Teller | None:
-    return Teller(contract.name, run_id) if contract.history else None
+    return Teller(contract.name, run_id) if contract.keeps_history else None
 
 
 def merge_shape(contract: Contract, landing: str = "") -> MergeShape:

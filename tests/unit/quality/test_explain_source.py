@@ -220,3 +220,16 @@ def test_a_value_that_is_none_of_its_type_is_told_as_it_is() -> None:
     }
     assert {kind: text_of(parse_type(kind), value) for kind, value in wrong.items()} == wrong
     assert text_of(parse_type("decimal(12,2)"), "7") == "7.00"
+
+
+def test_a_parquet_file_of_another_size_is_said_to_be_another(tmp_path: Path) -> None:
+    """It is a sound file, and must not be called broken."""
+    table = pa.table({"id": [1, 2, 3], "day": ["01/02/2024"] * 3, "note": ["a", "b", "c"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    made = contract_from({"name": "items", "table": "items", "primary_key": ["id"], "columns": COLUMNS})
+    with project_in(tmp_path) as project:
+        origin = deliveries(project, made, "a.parquet")[0].origin
+        pq.write_table(table.slice(1), tmp_path / "a.parquet")
+        found = delivery_of(project.database, project.source, "items", origin)
+        assert (found.source, found.raw) == (SourceState.CHANGED, None)
+        assert "holds other bytes now than those that were loaded" in found.why
