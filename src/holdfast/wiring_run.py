@@ -86,8 +86,8 @@ def pruned(project: Project, days: float, *, dry_run: bool = False) -> Pruned:
     if dry_run:
         there = ledger_version(project.database).found >= LEDGER_VERSION
         return prune(project.database, days, dry_run=True) if there else Pruned(days, dry_run=True)
-    with recorded_run(project.database, "-", "ops prune"):
-        return prune(project.database, days, retry_for_s=project.settings.retry_for_s)
+    with recorded_run(project.database, "-", "ops prune") as run:
+        return prune(project.database, days, run_id=run.id, retry_for_s=project.settings.retry_for_s)
 
 
 def run_day(project: Project, job: Job, on_step: Callable[[Step], None]) -> Day:
@@ -138,7 +138,7 @@ def _steps(project: Project, job: Job, day: Day) -> Iterator[tuple[Step, Callabl
     if any(job.models_dir.rglob("*.sql")):
         yield Step("build"), lambda step: _build(project, job, failed, step)
     yield Step("check"), lambda step: _check(project, job, failed, step)
-    yield Step("prune"), lambda step: _prune(project, job.keep_days, step)
+    yield Step("prune"), lambda step: _prune(project, job.keep_days, day.run_id, step)
 
 
 def _fetch(project: Project, rates: Rates, step: Step) -> None:
@@ -227,8 +227,8 @@ def _check(project: Project, job: Job, failed: set[str], step: Step) -> None:
         step.error = verdict(step.result[1])
 
 
-def _prune(project: Project, days: int, step: Step) -> None:
-    step.result = prune(project.database, days, retry_for_s=project.settings.retry_for_s)
+def _prune(project: Project, days: int, run_id: str, step: Step) -> None:
+    step.result = prune(project.database, days, run_id=run_id, retry_for_s=project.settings.retry_for_s)
 
 
 def _worst(steps: Sequence[Step]) -> HoldfastError | None:

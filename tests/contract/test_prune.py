@@ -17,6 +17,7 @@ from holdfast.engine.stages import recorded_stage
 from holdfast.observe.ledger_log import send_to
 from holdfast.observe.log import setup_by_default
 from holdfast.ports.database import Database, Row
+from holdfast.quality.changes import pruned_before
 from holdfast.touches import Touched, add_touches
 
 COLUMNS = {"touch": "touched_at", "log": "logged_at", "stage": "start_time", "change": "changed_at"}
@@ -87,10 +88,29 @@ def test_old_lines_go_and_fingerprints_stay(ledger: Database, monkeypatch: pytes
     assert prune(ledger, 20) == replace(would, dry_run=False)
     assert fingerprints(ledger) == before
     assert len(rows(ledger, "touch")) == 2 + 3 + 13
-    assert (len(rows(ledger, "change")), len(rows(ledger, "stage"))) == (2, 0)
+    assert (len(rows(ledger, "change")), [row["stage"] for row in rows(ledger, "stage")]) == (2, ["prune.history"])
     assert not prune(ledger, 20)
     (summed,) = [row for row in rows(ledger, "touch") if row["partition_key"] == "2024-06" and int(row["touches"]) > 1]
     assert (summed["dataset"], summed["chunk"], int(summed["touches"])) == ("usage", None, 13)
+
+
+def test_that_history_went_is_never_forgotten(ledger: Database) -> None:
+    """Else what is left of it would be taken for all there was."""
+
+    def told() -> str:
+        with ledger.reading() as tx:
+            return pruned_before(tx)[:16]
+
+    assert told() == ""
+    prune(ledger, 20)
+    then = told()
+    assert then == (datetime.now(UTC) - timedelta(days=20)).isoformat(" ")[:16]
+    aged(ledger, "stage", 50)
+    prune(ledger, 40)
+    assert told() == then, "nothing more of it went, and the stage that tells it is old"
+    aged(ledger, "change", 50)
+    prune(ledger, 10)
+    assert told() > then
 
 
 def test_nothing_young_goes(ledger: Database) -> None:

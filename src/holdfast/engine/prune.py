@@ -2,11 +2,13 @@
 
 In short transactions, so loads go on beside it; killed, it goes on at its next start. What proves the rows (files,
 chunks, runs, rejects) is kept for ever. A partition's touches become one row with their sums: a fingerprint is those
-sums, so no model is rebuilt and no check redone for it.
+sums, so no model is rebuilt and no check redone for it. Where history went, a stage says up to when (`HISTORY_PRUNED`);
+it is never taken out, so that nobody takes what is left for all there was.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from holdfast.engine.journal import StageLine
 from holdfast.engine.recovery import keep_trying
+from holdfast.engine.stages import stage_rows
 from holdfast.engine.sweeping import sweep
 from holdfast.ports.database import Database, Row, Transaction
 
@@ -22,6 +26,7 @@ SLICE_ROWS = 10_000
 PARTITIONS_AT_ONCE = 50
 DAY_S = 86_400.0
 TABLES = ("change", "check_result", "log", "stage")
+HISTORY_PRUNED = "prune.history"
 _ALL = 2**62
 
 
@@ -41,12 +46,15 @@ class Pruned:
         return any(self.rows.values()) or self.touches > self.touches_kept or bool(self.runs or self.workers)
 
 
-def prune(database: Database, days: float, *, dry_run: bool = False, retry_for_s: float = 60.0) -> Pruned:
+def prune(
+    database: Database, days: float, *, run_id: str = "", dry_run: bool = False, retry_for_s: float = 60.0
+) -> Pruned:
     """Take out what is older than `days`, by the database's clock. `dry_run`: only say what that would be."""
     with database.reading() as tx:
         cutoff = tx.run("prune_cutoff", older_s=days * DAY_S).rows[0]["cutoff"]
     runs, workers = sweep(database, writes=not dry_run)
-    rows = {table: _old_rows(database, table, cutoff, dry_run, retry_for_s) for table in TABLES}
+    old_rows = partial(_old_count, database) if dry_run else partial(_old_gone, database, run_id, retry_for_s)
+    rows = {table: old_rows(table, cutoff) for table in TABLES}
     with database.reading() as tx:
         old = tx.run("touches_old", cutoff=cutoff).rows
     touches, kept = sum(int(row["row_count"]) for row in old), len(old)
@@ -59,22 +67,37 @@ def prune(database: Database, days: float, *, dry_run: bool = False, retry_for_s
     return Pruned(days, dry_run, rows, touches, kept if touches else 0, runs, workers)
 
 
-def _old_rows(database: Database, table: str, cutoff: Any, dry_run: bool, retry_for_s: float) -> int:
+def _old_count(database: Database, table: str, cutoff: Any) -> int:
+    with database.reading() as tx:
+        return int(tx.run(f"prune_{table}_slice", cutoff=cutoff, most=_ALL).rows[0]["row_count"])
+
+
+def _old_gone(database: Database, run_id: str, retry_for_s: float, table: str, cutoff: Any) -> int:
     """Delete a table's old rows; returns how many there were."""
-    if dry_run:
-        with database.reading() as tx:
-            return int(tx.run(f"prune_{table}_slice", cutoff=cutoff, most=_ALL).rows[0]["row_count"])
 
     def delete_slice() -> int:
         with database.transaction() as tx:
             found = tx.run(f"prune_{table}_slice", cutoff=cutoff, most=SLICE_ROWS).rows[0]
-            return tx.run(f"prune_{table}", slice_end=found["slice_end"]).count if found["row_count"] else 0
+            if not found["row_count"]:
+                return 0
+            if table == "change":
+                _tell_history_pruned(tx, cutoff, run_id)
+            return tx.run(f"prune_{table}", slice_end=found["slice_end"]).count
 
     def slices() -> Iterator[int]:
         while count := keep_trying(delete_slice, what=f"pruning {table}", retry_for_s=retry_for_s):
             yield count
 
     return sum(slices())
+
+
+def _tell_history_pruned(tx: Transaction, cutoff: Any, run_id: str) -> None:
+    """In place of what was said before: where there was something to take out, this moment is the later one."""
+    now = time.monotonic()
+    place: dict[str, Any] = {"pipeline_name": "-", "run_id": run_id, "stage": HISTORY_PRUNED}
+    told = StageLine(**place, value=str(cutoff), status="completed", began=now, ended=now)
+    tx.run("history_pruned_forget")
+    stage_rows(tx, [told])
 
 
 def _put_together(database: Database, partitions: list[Row], cutoff: Any) -> int:

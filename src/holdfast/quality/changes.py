@@ -19,6 +19,7 @@ from holdfast.ports.database import Database, Row, Transaction
 from holdfast.quality.explain_values import text_of
 
 LEDGER_VERSION = 6  # the first that has a history of values
+_PRUNED_VERSION = 9  # the first that takes any of it out
 HISTORY_TABLE = "ops.change"
 PAGE_ROWS = 10_000
 _NUMBERS = (Kind.INT, Kind.BIGINT, Kind.DECIMAL, Kind.FLOAT)
@@ -77,7 +78,7 @@ class ChangeSum:
 
 
 def _number(text: str | None) -> Decimal:
-    """What a value adds to a sum. One that is no number (somebody wrote it past Holdfast) adds nothing, as none does."""
+    """What a value adds to a sum. One that is no number (somebody wrote it past Holdfast) adds nothing."""
     try:
         number = Decimal(text or 0)
     except InvalidOperation:
@@ -87,10 +88,14 @@ def _number(text: str | None) -> Decimal:
 
 @dataclass(slots=True)
 class ChangeReport:
-    """`sums` by column and partition; `rows`: the first of the changes themselves, as the ledger has them."""
+    """`sums` by column and partition; `rows`: the first of the changes themselves, as the ledger has them.
+
+    `pruned_before`: what was changed before that moment is not in it; empty: nothing was taken out.
+    """
 
     values: int = 0
     closed: int = 0
+    pruned_before: str = ""
     sums: dict[tuple[str, str], ChangeSum] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
@@ -100,6 +105,14 @@ def has_history(tx: Transaction) -> bool:
     if not tx.run("ledger_exists").rows[0]["found"]:
         return False
     return any(row["version"] >= LEDGER_VERSION for row in tx.run("migrations_applied").rows)
+
+
+def pruned_before(tx: Transaction) -> str:
+    """The moment up to which history was taken out (`holdfast ops prune`); empty: it is all there."""
+    if all(row["version"] < _PRUNED_VERSION for row in tx.run("migrations_applied").rows):
+        return ""
+    found = tx.run("history_pruned").first
+    return (text_of(ColumnType(Kind.TIMESTAMP), found["pruned_before"]) or "") if found else ""
 
 
 def changes_of(tx: Transaction, dataset: str, asked: Asked, *, pattern: str = "%") -> Iterator[Row]:
@@ -137,6 +150,7 @@ def report_changes(database: Database, contract: Contract, asked: Asked, *, rows
         if not has_history(tx):
             return report
         _refuse_unknown(tx, contract, asked)
+        report.pruned_before = pruned_before(tx)
         if rows_most:
             report.rows = _page(tx, contract.name, asked, "%", (-1, ""), rows_most)
         runs = tx.run("changes_runs_since", since=asked.since).rows if asked.since else []

@@ -21,7 +21,8 @@ def changes_told(contract: Contract, report: ChangeReport, deliveries: Mapping[i
     return {
         "dataset": contract.name,
         "table": contract.table,
-        "history_is_kept": contract.history,
+        "history_is_kept": contract.keeps_history,
+        "pruned_before": report.pruned_before or None,
         "values": report.values,
         "closed": report.closed,
         "sums": [_sum(found) for found in sums],

@@ -12,7 +12,7 @@ from holdfast.domain.types import Kind
 from holdfast.engine.merge import merge_shape
 from holdfast.ports.database import Database, Row
 from holdfast.ports.source import Source
-from holdfast.quality.changes import Asked, changes_of, has_history, value_text
+from holdfast.quality.changes import Asked, changes_of, has_history, pruned_before, value_text
 from holdfast.quality.explain_source import Delivery, deliveries_of
 from holdfast.quality.explain_values import text_of
 
@@ -34,11 +34,15 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class RowHistory:
-    """`total` replacements, the latest of them in order. `is_kept`: else nobody knows whether there were any."""
+    """`total` replacements, the latest of them in order. `is_kept`: else nobody knows whether there were any.
+
+    `pruned_before`: those before that moment were taken out; empty: none were.
+    """
 
     total: int = 0
     latest: tuple[Replacement, ...] = ()
     is_kept: bool = True
+    pruned_before: str = ""
 
 
 def history_of_row(database: Database, source: Source, contract: Contract, key: Mapping[str, Any]) -> RowHistory:
@@ -49,7 +53,8 @@ def history_of_row(database: Database, source: Source, contract: Contract, key: 
         binds = {f"key_{number}": key[name] for number, name in enumerate(contract.primary_key)}
         found = tx.run("explain_row_key", merge_shape(contract), **binds).first
         rows = tx.run("explain_history", dataset=contract.name, row_key=found["row_key"]).rows if found else []
-    return _told(database, source, contract, rows)
+        pruned = pruned_before(tx)
+    return _told(database, source, contract, rows, pruned)
 
 
 def history_of_key(database: Database, source: Source, contract: Contract, key: Mapping[str, Any]) -> RowHistory:
@@ -61,9 +66,10 @@ def history_of_key(database: Database, source: Source, contract: Contract, key: 
         rows = [
             row
             for row in changes_of(tx, contract.name, Asked(), pattern=_pattern(contract, key))
-            if _is_of(contract, row, wanted)
+            if key_texts(contract, row) == wanted
         ]
-    return _told(database, source, contract, sorted(rows, key=lambda row: (row["changed_at"], row["origin"])))
+        pruned = pruned_before(tx)
+    return _told(database, source, contract, sorted(rows, key=lambda row: (row["changed_at"], row["origin"])), pruned)
 
 
 def _pattern(contract: Contract, key: Mapping[str, Any]) -> str:
@@ -73,22 +79,19 @@ def _pattern(contract: Contract, key: Mapping[str, Any]) -> str:
     return f"%{max(texts, key=len)}%" if texts else "%"
 
 
-def _is_of(contract: Contract, row: Row, wanted: Mapping[str, str | None]) -> bool:
-    return key_texts(contract, row) == wanted
-
-
 def key_texts(contract: Contract, row: Row) -> dict[str, str | None]:
     """The key of a change, by column."""
     found: dict[str, str | None] = json.loads(row["row_key"])
     return {name: value_text(contract, name, text) for name, text in found.items()}
 
 
-def _told(database: Database, source: Source, contract: Contract, rows: list[Row]) -> RowHistory:
+def _told(database: Database, source: Source, contract: Contract, rows: list[Row], pruned: str) -> RowHistory:
     groups = _by_origin(rows)
     latest = groups[-HISTORY_MAX:]
     origins = {row[name] for group in latest for row in group for name in ("origin", "old_origin")}
     found = deliveries_of(database, source, contract.name, origins)
-    return RowHistory(len(groups), tuple(_replacement(contract, group, found) for group in latest), contract.history)
+    told = tuple(_replacement(contract, group, found) for group in latest)
+    return RowHistory(len(groups), told, contract.keeps_history, pruned)
 
 
 def _by_origin(rows: list[Row]) -> list[list[Row]]:

@@ -21,6 +21,7 @@ from holdfast.quality.explain_row import SeveralRows
 SOURCES_MAX = 20  # files and chunks told of one input, the newest
 TOUCHES_MAX = 1000  # changes since the build that are looked at
 DEPTH_MAX = 20  # models made of models made of models
+_FATES = ("rows_inserted", "rows_updated", "rows_removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +222,12 @@ def _by_source(touches: Sequence[Row]) -> list[Row]:
     for row in map(_counts, touches):
         known = found.setdefault((row["dataset"], row["chunk"], row["run_id"]), row)
         if known is not row:
-            for name in ("rows_inserted", "rows_updated", "rows_removed"):
+            for name in (*_FATES, "put_together"):
                 known[name] += row[name]
     return list(found.values())
 
 
 def _counts(row: Mapping[str, Any]) -> Row:
     """Sums come back as Decimal on some engines: counts are ints."""
-    names = ("rows_inserted", "rows_updated", "rows_removed", "chunks", "files", "runs", "partitions")
+    names = (*_FATES, "put_together", "chunks", "files", "runs", "partitions")
     return {name: int(value) if name in names and value is not None else value for name, value in row.items()}

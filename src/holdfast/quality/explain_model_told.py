@@ -80,5 +80,6 @@ def _source(row: Row) -> Told:
         "run_id": row["run_id"],
         "command": row["command"],
         **{name: row[name] for name in _FATES},
+        "put_together": row["put_together"],
         "touched_at": text_of(None, row["touched_at"]),
     }

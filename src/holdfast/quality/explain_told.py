@@ -61,7 +61,8 @@ def history_told(history: RowHistory) -> Told:
         }
         for found in history.latest
     ]
-    return {"is_kept": history.is_kept, "total": history.total, "changes": changes}
+    pruned = history.pruned_before or None
+    return {"is_kept": history.is_kept, "pruned_before": pruned, "total": history.total, "changes": changes}
 
 
 def delivery_told(delivery: Delivery) -> Told:

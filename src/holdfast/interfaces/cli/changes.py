@@ -64,7 +64,11 @@ def _asked_for(contract: Contract, asked: Asked) -> str:
 
 def _print(told: Told, asked_for: str) -> None:
     if not told["history_is_kept"]:
-        output.line(f"{told['dataset']}  keeps no history of values: its contract says history = false")
+        needed = 'that goes with write_disposition = "merge" and history = true'
+        output.line(f"{told['dataset']}  keeps no history of values: {needed}")
+    if told["pruned_before"]:
+        pruned = f"before {told['pruned_before']} was taken out of the ledger (holdfast ops prune)"
+        output.line(f"{told['dataset']}  the history {pruned}; this is what came after")
     if not told["values"]:
         if told["history_is_kept"]:
             output.line(f"{told['dataset']}  no value was changed{output.visible(asked_for)}")

@@ -106,10 +106,13 @@ def _source(row: Told) -> str:
     if row["file"]:
         version = f" (version {row['version']})" if row["version"] else ""
         came = f"{output.visible(row['file'])}{version}, chunk {row['chunk']}"
+    elif row["put_together"]:
+        came = f"{output.counted(row['put_together'], 'old change')}, put together by holdfast ops prune"
     else:
         came = row["command"] or "a change"
     at = f" · {row['touched_at']}" if row["touched_at"] else ""
-    return f"{came}: {_rows(row)} · run {row['run_id']}{at}"
+    run = f"the last by run {row['run_id']}" if row["put_together"] else f"run {row['run_id']}"
+    return f"{came}: {_rows(row)} · {run}{at}"
 
 
 def _rows(counts: Told) -> str:

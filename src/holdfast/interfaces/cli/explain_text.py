@@ -92,6 +92,9 @@ def print_history(history: Told) -> None:
         output.line()
         output.line("history    of its values is not kept")
         return
+    if history["pruned_before"]:
+        output.line()
+        output.line(f"history    before {history['pruned_before']} was taken out of the ledger (holdfast ops prune)")
     if not history["total"]:
         return
     output.line()

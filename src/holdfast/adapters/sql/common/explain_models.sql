@@ -1,9 +1,10 @@
 -- What stands behind a partition of a model: which files, chunks and runs changed its inputs, and how many rows.
 
 -- name: explain_touches
--- The window is that of models/partitions.py; the newest first.
+-- The window is that of models/partitions.py; the newest first. `put_together`: how many old touches `ops prune` made one.
 SELECT t.dataset, t.chunk, t.run_id, f.uri, f.version, r.command, SUM(t.rows_inserted) AS rows_inserted,
-       SUM(t.rows_updated) AS rows_updated, SUM(t.rows_removed) AS rows_removed, MAX(t.touched_at) AS touched_at
+       SUM(t.rows_updated) AS rows_updated, SUM(t.rows_removed) AS rows_removed, MAX(t.touched_at) AS touched_at,
+       SUM(CASE WHEN t.touches > 1 THEN t.touches ELSE 0 END) AS put_together
 FROM {ops}touch AS t
 LEFT JOIN {ops}chunk AS c ON c.dataset = t.dataset AND c.number = t.chunk
 LEFT JOIN {ops}file AS f ON f.dataset = c.dataset AND f.number = c.file_number
@@ -28,7 +29,7 @@ WHERE t.relation = :relation
 -- name: explain_touches_newest
 -- The latest changes one by one: as many as came after a build are what it has not seen.
 SELECT t.dataset, t.chunk, t.run_id, f.uri, f.version, r.command, t.rows_inserted, t.rows_updated, t.rows_removed,
-       t.touched_at
+       t.touched_at, CASE WHEN t.touches > 1 THEN t.touches ELSE 0 END AS put_together
 FROM {ops}touch AS t
 LEFT JOIN {ops}chunk AS c ON c.dataset = t.dataset AND c.number = t.chunk
 LEFT JOIN {ops}file AS f ON f.dataset = c.dataset AND f.number = c.file_number

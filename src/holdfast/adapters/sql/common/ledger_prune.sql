@@ -13,10 +13,18 @@ DELETE FROM {ops}log WHERE logged_at <= :slice_end
 
 -- name: prune_stage_slice
 SELECT COUNT(*) AS row_count, MAX(x.moment) AS slice_end
-FROM (SELECT start_time AS moment FROM {ops}stage WHERE start_time < :cutoff ORDER BY start_time LIMIT :most) AS x
+FROM (SELECT start_time AS moment FROM {ops}stage WHERE start_time < :cutoff AND stage <> 'prune.history'
+      ORDER BY start_time LIMIT :most) AS x
 
 -- name: prune_stage
-DELETE FROM {ops}stage WHERE start_time <= :slice_end
+DELETE FROM {ops}stage WHERE start_time <= :slice_end AND stage <> 'prune.history'
+
+-- name: history_pruned_forget
+DELETE FROM {ops}stage WHERE stage = 'prune.history'
+
+-- name: history_pruned
+-- Up to which moment the history of values was taken out.
+SELECT checkpoint_value AS pruned_before FROM {ops}stage WHERE stage = 'prune.history' ORDER BY start_time DESC LIMIT 1
 
 -- name: prune_change_slice
 SELECT COUNT(*) AS row_count, MAX(x.moment) AS slice_end
