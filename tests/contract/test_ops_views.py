@@ -105,6 +105,22 @@ def test_a_stage_within_a_transaction_shares_its_fate(ledger: Database) -> None:
     assert (row["checkpoint_key"], row["pipeline_name"], row["status"]) == ("2024-07", "gold.x", "completed")
 
 
+def test_a_failed_partition_has_no_end_of_the_build_before(ledger: Database) -> None:
+    """Else it would have ended before it began, and the logs of its failure would be none of its own."""
+    ops = "ops." if "ops." in ledger.statement("run_get") else "ops_"
+    built, failed = (datetime(2024, 6, day, tzinfo=UTC) for day in (1, 2))
+    with ledger.transaction() as tx:
+        tx.execute(
+            f"INSERT INTO {ops}model_partition"
+            ' (model, partition_key, status, "rows", rows_changed, first_built_at, started_at, built_at, run_id, error)'
+            " VALUES ('gold.x', '2024-06', 'failed', 3, 3, :built, :failed, :built, 'r', 'no')",
+            {"built": built, "failed": failed},
+        )
+    (row,) = view(ledger, "pipeline_checkpoint")
+    assert (row["status"], row["end_time"], row["duration_ms"]) == ("failed", None, None)
+    assert row["updated_at"] == row["start_time"]
+
+
 def test_a_dead_run_is_swept_with_the_stage_it_was_in(ledger: Database) -> None:
     """One whose process lives is left alone, and so is one of another machine that was heard of today."""
     me = this_process()
