@@ -65,7 +65,6 @@ CASES: list[tuple[dict[str, Any], int | None, str]] = [
     ({"kind": "currency_coverage", "column": "currency", "per": "month", "name": "months"}, None, "GBP"),
     ({"kind": "fx_coverage", "column": "currency"}, 2, f"{DAYS[8]} GBP"),
     ({"kind": "fx_staleness", "column": "currency", "age_max_days": 1}, 2, f"{DAYS[8]} GBP none"),
-    ({"kind": "closed_period", "closed_before": str(DAYS[30])}, 1, "1 change:"),
     (
         {
             "kind": "currency_coverage",
@@ -93,7 +92,10 @@ CASES: list[tuple[dict[str, Any], int | None, str]] = [
 ]
 
 
-def contract(*checks: dict[str, Any], disposition: str = "append") -> Contract:
+CLOSED = {"kind": "closed_period", "closed_before": str(DAYS[30])}
+
+
+def contract(*checks: dict[str, Any], disposition: str = "append", **more: Any) -> Contract:
     return Contract.model_validate(
         {
             "name": "sales",
@@ -102,6 +104,7 @@ def contract(*checks: dict[str, Any], disposition: str = "append") -> Contract:
             "write_disposition": disposition,
             "partition": "date",
             "checks": list(checks),
+            **more,
         }
     )
 
@@ -185,6 +188,9 @@ def test_rows_that_are_not_are_found(database: Database) -> None:
         if not right or result.status != ("passed" if failing == 0 else "failed"):
             wrong[result.name] = (result.status, result.finding)
     assert wrong == {}
+    merged = of_contract(contract(CLOSED, disposition="merge", primary_key=["id"]))
+    (closed,) = [result for result in check_table(database, merged, "run") if result.kind == "closed_period"]
+    assert (closed.status, closed.finding.failing, closed.finding.found[:9]) == ("failed", 1, "1 change:")
     assert found["not_null(currency)"].finding.sample == [{"_origin": (100 << 24) + 14}], "keys, and nothing else"
 
 
