@@ -23,12 +23,7 @@ def check_problems_of_model(
 
 
 def check_problems(
-    checks: Sequence[Check],
-    types: Mapping[str, ColumnType],
-    key: Sequence[str],
-    partition_column: str | None,
-    *,
-    has_history: bool = True,
+    checks: Sequence[Check], types: Mapping[str, ColumnType], key: Sequence[str], partition_column: str | None
 ) -> list[str]:
     """What does not fit the table these checks are for, in sentences that begin with the check."""
     titles = [check.title.casefold() for check in checks]
@@ -40,10 +35,6 @@ def check_problems(
     ]
     for check in checks:
         problems += [f"check {check.title!r}: {problem}" for problem in _misfits(check, types, key, partition_column)]
-        if isinstance(check, ClosedPeriod) and not has_history:
-            problems.append(
-                f"check {check.title!r}: it reads the history of values, and the contract has history = false"
-            )
     return problems
 
 

@@ -141,7 +141,7 @@ class Contract(Strict):
 
             types = {column.name: column.type for column in self.columns}
             by = self.partition.column if self.partition else None
-            problems += check_problems(self.checks, types, self.primary_key, by, has_history=self.history)
+            problems += check_problems(self.checks, types, self.primary_key, by)
         if self.max_rejects is not None:
             try:
                 parse_budget(self.max_rejects)
