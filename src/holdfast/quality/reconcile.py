@@ -79,7 +79,7 @@ def verify(database: Database, source: Source, question: Question, go_on: GoOn) 
     if question.share is not None:
         settle_missing(database, printer, findings, known, question.most, go_on)
         sample = Sample(question.share, question.seed, len(scope.chunks), len(whole.chunks))
-    differences = told(database, source, printer, reader, findings.first, go_on)
+    differences = told(database, source, printer, reader, findings.in_order(), go_on)
     return proof_of(scope, reader.unreadable, tally, findings, differences, sample)
 
 

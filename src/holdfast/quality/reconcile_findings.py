@@ -112,7 +112,11 @@ class Findings:
             for row in some.tolist()
         ]
         if len(self.first) > self.most:
-            self.first = sorted(self.first, key=lambda difference: difference.origin)[: self.most]
+            self.first = self.in_order()[: self.most]
+
+    def in_order(self) -> list[Difference]:
+        """The first differences in the order of their origins."""
+        return sorted(self.first, key=lambda difference: difference.origin)
 
 
 def _count(counter: Counter[int], values: npt.NDArray[np.int64]) -> None:

@@ -25,6 +25,7 @@ from holdfast.domain.types import Kind
 KEY, KEY_2, VALUES, ORIGIN, DAY, RANK = range(6)
 """The columns of a print: hashes of key and values, `_origin`, the partition's day, and from RANK on the sequence."""
 NO_DAY = -(2**62)
+NO_ORIGIN = -1  # also what a row has that was there before the first load
 SLICE_ROWS = 65_536  # the words of so many rows stay in the processor's cache
 LONG_BYTES = 512  # longer texts are hashed one by one
 DAY_US = 86_400_000_000
@@ -60,9 +61,10 @@ class Printer:
         made[:, KEY_2] = self._chain(rows, key, self.seed[1]).view(np.int64)
         values = self._chain(rows, others, self.seed[2])
         if ODD_COLUMN in rows.column_names and rows.column(ODD_COLUMN).null_count < rows.num_rows:
-            values = _text_mixed(values, _array(rows.column(ODD_COLUMN)))
+            odd = _array(rows.column(ODD_COLUMN))  # a source row has none: those without it keep their hash
+            values = np.where(np.asarray(odd.is_null()), values, _text_mixed(values, odd))
         made[:, VALUES] = values.view(np.int64)
-        made[:, ORIGIN] = rows.column(ORIGIN_COLUMN).fill_null(-1).to_numpy()
+        made[:, ORIGIN] = rows.column(ORIGIN_COLUMN).fill_null(NO_ORIGIN).to_numpy()
         made[:, DAY] = _days(_array(rows.column(self.partition))) if self.partition else NO_DAY
         if self.contract.sequence:
             for i, words in enumerate(_rank(_array(rows.column(self.contract.sequence)), self.width - RANK)):

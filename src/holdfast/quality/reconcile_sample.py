@@ -34,7 +34,8 @@ def settle_missing(
         rest += [Difference("missing", row, None) for row in source[~is_met]]
         rest += [Difference("different", source[i], table[i]) for i in np.flatnonzero(differs).tolist()]
         findings.settle(source[settled], rest, int(differs.sum()))
-    findings.first = sorted(rest, key=lambda difference: difference.origin)[:most]
+    findings.first = rest
+    findings.first = findings.in_order()[:most]
 
 
 def _looked_up(database: Database, printer: Printer, source: Prints, go_on: Callable[[], None]) -> tuple[Prints, Mask]:

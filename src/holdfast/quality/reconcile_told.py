@@ -16,7 +16,7 @@ from holdfast.ports.database import Database
 from holdfast.ports.source import Source
 from holdfast.quality.explain_source import delivery_of
 from holdfast.quality.reconcile_findings import Difference
-from holdfast.quality.reconcile_hash import KEY, KEY_2, ORIGIN, Printer, canonical_json
+from holdfast.quality.reconcile_hash import KEY, KEY_2, NO_ORIGIN, ORIGIN, Printer, canonical_json
 from holdfast.quality.reconcile_mended import mended_rows, only
 from holdfast.quality.reconcile_report import ToldDifference
 from holdfast.quality.reconcile_source import SourceReader
@@ -109,11 +109,24 @@ def _table_values(
     if not wanted:
         return found
     origins = sorted({origin for _, _, origin in wanted})
-    for rows, prints in printed_rows(database, printer, [(origin, origin + 1) for origin in origins], go_on):
+    _look_up(database, printer, [(origin, origin + 1) for origin in origins], wanted, found, go_on)
+    if any(key[2] == NO_ORIGIN for key in wanted - found.keys()):  # no number: no range of origins finds it
+        _look_up(database, printer, [], wanted, found, go_on)
+    return found
+
+
+def _look_up(
+    database: Database,
+    printer: Printer,
+    origins: list[tuple[int, int]],
+    wanted: set[TableKey],
+    found: dict[TableKey | None, Values],
+    go_on: Callable[[], None],
+) -> None:
+    for rows, prints in printed_rows(database, printer, origins, go_on):
         keys = list(map(tuple, prints[:, [KEY, KEY_2, ORIGIN]].tolist()))
         for row in [row for row, key in enumerate(keys) if key in wanted]:
             found[keys[row]] = _shown(rows.slice(row, 1).to_pylist()[0])
-    return found
 
 
 def _place(
@@ -134,11 +147,11 @@ def _differing(printer: Printer, wanted: Values | None, there: Values | None) ->
     """The columns that differ; of rows that agree in all of them, that is `_origin`."""
     if wanted is None or there is None:
         return ()
-    odd = there.get(ODD_COLUMN) or ""
+    odd = f" {there.get(ODD_COLUMN) or ''}"
     values = tuple(
         column.name
         for column in printer.contract.columns
-        if _differs(printer, column, wanted.get(column.name), there.get(column.name)) or f"{column.name}=" in odd
+        if _differs(printer, column, wanted.get(column.name), there.get(column.name)) or f" {column.name}=" in odd
     )
     return values or (ORIGIN_COLUMN,)
 

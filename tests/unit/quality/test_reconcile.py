@@ -25,7 +25,14 @@ from holdfast.quality.reconcile_hash import KEY, RANK, VALUES, Printer, Prints, 
 from holdfast.quality.reconcile_spill import BUCKET_ROWS, Spill, buckets_for
 from holdfast.wiring import Settings, open_project
 
-COLUMNS = {"id": "bigint", "text": "string", "amount": "decimal(30,2)", "rate": "float", "flag": "bool"}
+COLUMNS = {
+    "id": "bigint",
+    "text": "string",
+    "amount": "decimal(30,2)",
+    "rate": "float",
+    "flag": "bool",
+    "at": "timestamp(%Y-%m-%d %H:%M:%S)",
+}
 
 
 def contract(**more: Any) -> Contract:
@@ -34,7 +41,7 @@ def contract(**more: Any) -> Contract:
 
 
 def rows_of(*rows: dict[str, Any]) -> pa.Table:
-    types = [pa.int64(), pa.string(), pa.decimal128(30, 2), pa.float64(), pa.bool_(), pa.int64()]
+    types = [pa.int64(), pa.string(), pa.decimal128(30, 2), pa.float64(), pa.bool_(), pa.timestamp("us"), pa.int64()]
     names = [*COLUMNS, "_origin"]
     given = [{"id": 1, "_origin": 5, **row} for row in rows]
     return pa.table({n: pa.array([row.get(n) for row in given], t) for n, t in zip(names, types, strict=True)})
@@ -160,7 +167,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a file and the database it was loaded into."""
     home = tmp_path_factory.mktemp("loaded")
     given = contract(source="*.csv", format={"chunk_bytes": 256})
-    lines = [f"{i},text {i % 7},{i}.50,{i / 8},{'true' if i % 2 else 'false'}" for i in range(80)]
+    lines = [
+        f"{i},text {i % 7},{i}.50,{i / 8},{'true' if i % 2 else 'false'},2024-01-02 00:00:{i % 60:02}"
+        for i in range(80)
+    ]
     (home / "a.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
     with open_project(Settings(url=f"sqlite:///{home}/t.db", project_dir=str(home))) as project:
         assert project.load(given, []).error is None
@@ -192,15 +202,20 @@ def test_stopped_anywhere_it_ends_at_once(home: Path) -> None:
     database.close()
 
 
-COLUMN_EDITS = {
+EDITS = {  # what is set, and the column that then differs
     "text": "text = COALESCE(text, '') || 'x'",
+    "text as bytes": "text = CAST(text AS BLOB)",
+    "text in no encoding": "text = CAST(x'ff41' AS TEXT)",
     "amount": "amount = amount + 0.01",
+    "amount in words": "amount = 'many'",
     "rate": "rate = NULL",
     "flag": "flag = 1 - flag",
+    "at": "at = '2024-01-03 00:00:00'",
+    "at in other words": "at = replace(at, ' ', 'T')",
     "_origin": "_origin = _origin + 1000",
 }
 edits = st.dictionaries(
-    st.integers(0, 79), st.sampled_from([*COLUMN_EDITS, "delete", "move", "double"]), min_size=1, max_size=12
+    st.integers(0, 79), st.sampled_from([*EDITS, "delete", "move", "double"]), min_size=1, max_size=12
 )
 
 
@@ -220,13 +235,16 @@ def test_random_tampering_is_found_exactly(home: Path, edits: dict[int, str]) ->
                 wanted |= {i: {"missing"}, i + 1000: {"extra"}}
             elif what == "double":
                 tx.execute(
-                    "INSERT INTO t SELECT id + 2000, text, amount, rate, flag, _origin FROM t WHERE id = :i", {"i": i}
+                    "INSERT INTO t SELECT id + 2000, text, amount, rate, flag, at, _origin FROM t WHERE id = :i",
+                    {"i": i},
                 )
                 wanted[i + 2000] = {"extra"}
             else:
-                tx.execute(f"UPDATE t SET {COLUMN_EDITS[what]} WHERE id = :i", {"i": i})
-                wanted[i] = {what}
+                tx.execute(f"UPDATE t SET {EDITS[what]} WHERE id = :i", {"i": i})
+                wanted[i] = {what.split()[0]}
     proof = verify(database, Everywhere(str(home), {}), Question("t", most=1000), lambda: None)
     found = {d.key["id"]: set(d.columns) or {d.kind} for d in proof.differences}
     assert found == wanted
+    lines = [d.line for d in proof.differences if d.line]
+    assert lines == sorted(lines)
     database.close()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,13 +31,39 @@ def scan(
 ) -> Iterator[pa.Table]:
     """All rows of a (quoted) table in batches; `where` is a condition, or empty."""
     names = ", ".join(quote(name) for name, _ in columns)
-    cursor = connection.cursor()
-    cursor.execute(f"SELECT {names} FROM {table}" + (f" WHERE {where}" if where else ""))  # noqa: S608 - quoted
-    try:
-        while rows := cursor.fetchmany(BATCH_ROWS):
+    statement = f"SELECT {names} FROM {table}" + (f" WHERE {where}" if where else "")  # noqa: S608 - quoted
+    with closing(connection.cursor()) as cursor:
+        for rows in _batches(cursor, statement):
             yield typed(list(zip(*rows, strict=True)), columns, convert)
+
+
+def _batches(cursor: sqlite3.Cursor, statement: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows as the driver gives them. It refuses text that is no UTF-8: from there on what is wrong in it is kept."""
+    done = 0
+    try:
+        for rows in _fetched(cursor, statement):
+            yield rows
+            done += len(rows)
+        return
+    except sqlite3.OperationalError as error:
+        if "decode to UTF-8" not in str(error):
+            raise
+    connection = cursor.connection
+    usual, connection.text_factory = connection.text_factory, _lenient
+    try:
+        yield from _fetched(cursor, f"{statement} LIMIT -1 OFFSET {done}")
     finally:
-        cursor.close()
+        connection.text_factory = usual
+
+
+def _fetched(cursor: sqlite3.Cursor, statement: str) -> Iterator[list[tuple[Any, ...]]]:
+    cursor.execute(statement)
+    while rows := cursor.fetchmany(BATCH_ROWS):
+        yield rows
+
+
+def _lenient(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
 
 
 def convert(array: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -53,9 +81,18 @@ def convert(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     ):
         return array.cast(wanted)
     elif pa.types.is_string(given) and (pa.types.is_date(wanted) or pa.types.is_timestamp(wanted)):
-        plain = pa.timestamp("us") if pa.types.is_timestamp(wanted) else wanted
-        return array.cast(plain).cast(wanted)
+        return array.cast(wanted) if pa.types.is_date(wanted) else _moments(array).cast(wanted)
     raise pa.ArrowInvalid(f"{given} is not {wanted}")
+
+
+def _moments(texts: pa.Array) -> pa.Array:
+    """Moments in the one spelling they are written in: SQLite compares texts, so any other is another value to it."""
+    moments = texts.cast(pa.timestamp("us"))
+    length = pc.if_else(pc.equal(pc.subsecond(moments), 0), 19, 26)
+    is_usual = pc.and_(pc.equal(pc.binary_length(texts), length), pc.equal(pc.utf8_slice_codeunits(texts, 10, 11), " "))
+    if not pc.all(is_usual, min_count=0).as_py():
+        raise pa.ArrowInvalid("a moment is spelled otherwise")
+    return moments
 
 
 def _decimals(array: pa.Array, wanted: pa.DataType) -> pa.Array:
