@@ -105,6 +105,16 @@ def test_what_nobody_touched_is_proved(project: Project) -> None:
     assert (sampled.status, sampled.differences) == ("done", [])
 
 
+def test_rows_that_no_load_put_there_are_proved_once_a_source_says_them(project: Project) -> None:
+    """Adopted rows have no origin (-1). Equal ones get that of the row which says the same."""
+    deliver(project, "a.csv", [line(i) for i in range(30)], contract())
+    run(project, "UPDATE all_types SET _origin = -1")
+    assert prove(project).different == 30
+    deliver(project, "b.csv", [line(i) for i in range(31)], contract())
+    proof = prove(project)
+    assert (proof.status, proof.found) == ("done", 31)
+
+
 _COPIED = "version, amount, moment, document"
 _INSERT = f"INSERT INTO all_types (id, day, {_COPIED}, _origin)"
 TAMPERED = {  # by the id they are about: what is done, and what is to be found

@@ -22,12 +22,14 @@ SELECT 1 AS locked
 SELECT 1 AS tuned
 
 -- name: stage_differing
--- Landed rows that the table does not have as they are, each with its fate.
+-- Landed rows that the table does not have as they are, each with its fate. Equal rows that no load put there (their
+-- _origin is below 0) are among them: they get the _origin of those that say the same.
 CREATE TEMPORARY TABLE {staging} AS
 SELECT {s_columns},
-       CASE WHEN ({match}) IS NULL THEN 'inserted' WHEN ({older}) IS NOT TRUE THEN 'superseded' ELSE 'updated' END AS _holdfast_fate
+       CASE WHEN ({match}) IS NULL THEN 'inserted' WHEN ({older}) IS NOT TRUE THEN 'superseded'
+            WHEN {differs} THEN 'updated' ELSE 'unchanged' END AS _holdfast_fate
 FROM {landing} AS s LEFT JOIN {target} AS t ON {match}
-WHERE ({match}) IS NULL OR ({older}) IS NOT TRUE OR {differs}
+WHERE ({match}) IS NULL OR ({older}) IS NOT TRUE OR {differs} OR t._origin < 0
 
 -- name: stage_all
 -- All landed rows, each with its fate.
