@@ -136,7 +136,9 @@ def test_what_is_not_in_the_table_yet_is_left_out_and_said(tmp_path: Path, sqlit
     project.write(HEADER + items(1, 30) + "31,item,bad\n" + items(32, 60))
     project.refused("load", "items", exit_code=3)
     code, told = verify(project)
-    assert (code, told["rows"]["missing"], told["rows"]["found"]) == (0, 0, len(project.rows()))
+    assert (code, told["status"], told["differences"]) == (3, "unverified", [])
+    assert (told["rows"]["missing"], told["rows"]["found"]) == (0, len(project.rows()))
+    assert "UNVERIFIED" in project.run("verify", "items")[1]
     assert sum(told["unfinished"].values()) > 0
     assert 0 < told["rows"]["found"] < 30
 

@@ -176,7 +176,7 @@ def test_a_load_under_way_disturbs_no_proof(project: Project) -> None:
         said = []
         while not said or not ended.is_set():
             proof = reconcile.verify(project.database, project.source, Question("all"), lambda: None)
-            said.append(f"{proof.status} {proof.differences}")
+            said.append(f"{'done' if proof.unfinished else proof.status} {proof.differences}")
         return said
 
     with ThreadPoolExecutor(1) as pool:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -22,10 +22,10 @@ from holdfast.ports.database import Database
 from holdfast.ports.source import Source
 from holdfast.quality.reconcile_compare import Known, compare
 from holdfast.quality.reconcile_findings import Findings, Tally
-from holdfast.quality.reconcile_hash import Printer
+from holdfast.quality.reconcile_hash import Printer, Prints
 from holdfast.quality.reconcile_mended import mended_rows
 from holdfast.quality.reconcile_report import Proof, Sample, proof_of
-from holdfast.quality.reconcile_sample import settle_missing
+from holdfast.quality.reconcile_sample import settled
 from holdfast.quality.reconcile_scope import Scope, read_scope
 from holdfast.quality.reconcile_source import SourceReader
 from holdfast.quality.reconcile_spill import Spill, buckets_for
@@ -70,14 +70,21 @@ def verify(database: Database, source: Source, question: Question, go_on: GoOn) 
                 found.add(prints)
         found.flush()
         reading.result()
-        known = _known(whole, reader, unsaid)
-        findings = Findings(question.most if scope is whole else 2**62)
+        known = _known(reader, unsaid)
+        findings = Findings(question.most)
+        left_open: list[Prints] = []
         for number in range(buckets):
             go_on()
-            findings.add(compare(expected.bucket(number), found.bucket(number), known))
+            verdict = compare(expected.bucket(number), found.bucket(number), known)
+            if scope is not whole:
+                left_open.append(verdict.missing)
+                verdict = replace(verdict, missing=verdict.missing[:0])
+            findings.add(verdict)
     sample = None
     if question.share is not None:
-        settle_missing(database, printer, findings, known, question.most, go_on)
+        verdict = settled(database, printer, question.dataset, np.concatenate(left_open), go_on)
+        tally.add(verdict.different[1])
+        findings.add(verdict)
         sample = Sample(question.share, question.seed, len(scope.chunks), len(whole.chunks))
     differences = told(database, source, printer, reader, findings.in_order(), go_on)
     return proof_of(scope, reader.unreadable, tally, findings, differences, sample)
@@ -92,10 +99,8 @@ def _printer(database: Database, contract: Contract) -> Printer:
     return Printer(contract, database.traits.json_as_written, partition.column if partition else None)
 
 
-def _known(scope: Scope, reader: SourceReader, unsaid: list[int]) -> Known:
-    unreadable = sorted(reader.unreadable)
-    readable = [chunk.claim.number for chunk in scope.chunks if chunk.claim.number not in reader.unreadable]
-    return Known(np.array(readable, np.int64), np.array(unreadable, np.int64), np.array(sorted(unsaid), np.int64))
+def _known(reader: SourceReader, unsaid: list[int]) -> Known:
+    return Known(np.array(sorted(reader.unreadable), np.int64), np.array(sorted(unsaid), np.int64))
 
 
 @contextmanager

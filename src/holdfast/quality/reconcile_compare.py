@@ -20,21 +20,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What origins may mean. Sorted: chunks that could be read again, those that could not, origins of mended rows."""
+    """What origins may mean. Sorted: chunks that could not be read again, origins of mended rows."""
 
-    readable: Ids
     unreadable: Ids
     mended: Ids
 
-    def is_any(self, origins: Ids) -> Mask:
-        """Is it an origin of some chunk whose rows are in the table?"""
-        return _among(origins >> ROW_BITS, self.readable) | self.is_unreadable(origins)
-
     def is_unreadable(self, origins: Ids) -> Mask:
-        return _among(origins >> ROW_BITS, self.unreadable)
+        return among(origins >> ROW_BITS, self.unreadable)
 
     def is_mended(self, origins: Ids) -> Mask:
-        return _among(origins, self.mended)
+        return among(origins, self.mended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +167,7 @@ def outranks(one: Prints, other: Prints) -> Mask:
     return greater
 
 
-def _among(values: Ids, known: Ids) -> Mask:
+def among(values: Ids, known: Ids) -> Mask:
     if not len(known) or not len(values):
         return np.zeros(len(values), np.bool_)
     at = np.minimum(np.searchsorted(known, values), len(known) - 1)

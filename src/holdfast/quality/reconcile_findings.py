@@ -78,18 +78,6 @@ class Findings:
             self.counts[kind] += rows
             self._keep(kind, expected_rows, found_rows, rows)
 
-    def settle(self, settled: Prints, differences: list[Difference], turned: int) -> None:
-        """After a second look: `settled` rows are there after all, `turned` of the missing ones are different."""
-        self.counts["missing"] -= len(settled) + turned
-        self.counts["different"] += turned
-        self.expected -= len(settled)
-        self._place(settled, 1)
-        both = [
-            part for difference in differences for part in (difference.source, difference.table) if part is not None
-        ]
-        self.differing_chunks = {int(part[ORIGIN]) >> ROW_BITS for part in both}
-        self.differing_days = {int(part[DAY]) for part in both}
-
     def _place(self, rows: Prints | None, sign: int) -> None:
         if rows is None or not len(rows):
             return

@@ -86,7 +86,7 @@ class Proof:
     def status(self) -> str:
         if self.missing or self.extra or self.different or self.lost:
             return "different"
-        return "unverified" if self.unverified else "done"
+        return "unverified" if self.unverified or self.unfinished else "done"
 
     @property
     def error(self) -> NotProved | None:
@@ -97,6 +97,8 @@ class Proof:
         said = [f"{count:,} {kind}" for kind, count in counts.items() if count]
         if self.unverified:
             said.append(f"{self.unverified_rows:,} rows of {len(self.unverified):,} sources unverified")
+        if self.unfinished:
+            said.append(f"{sum(self.unfinished.values()):,} chunks not in the table yet")
         return NotProved(f"{self.table} is not proved against its sources: {', '.join(said)}")
 
 

@@ -10,42 +10,52 @@ from collections.abc import Callable
 
 import numpy as np
 
+from holdfast.domain.chunk import ChunkState
+from holdfast.domain.origin import ROW_BITS
 from holdfast.ports.database import Database
-from holdfast.quality.reconcile_compare import Known, Mask, outranks
-from holdfast.quality.reconcile_findings import Difference, Findings
+from holdfast.quality.reconcile_compare import Ids, Mask, Verdict, among, outranks
 from holdfast.quality.reconcile_hash import KEY, KEY_2, ORIGIN, VALUES, Printer, Prints
-from holdfast.quality.reconcile_table import printed_rows
+from holdfast.quality.reconcile_table import table_rows
 
 
-def settle_missing(
-    database: Database, printer: Printer, findings: Findings, known: Known, most: int, go_on: Callable[[], None]
-) -> None:
-    """Take back what is only elsewhere, and leave `most` differences."""
-    missing = [difference for difference in findings.first if difference.kind == "missing"]
-    rest = [difference for difference in findings.first if difference.kind != "missing"]
-    if missing:
-        source = np.stack([difference.source for difference in missing if difference.source is not None])
-        source = source[np.argsort(source[:, KEY], kind="stable")]
-        table, is_met = _looked_up(database, printer, source, go_on)
-        same = is_met & (source[:, VALUES] == table[:, VALUES])
-        is_known = known.is_any(table[:, ORIGIN])
-        settled = is_known & (same | (is_met & outranks(table, source)))
-        differs = is_met & ~settled
-        rest += [Difference("missing", row, None) for row in source[~is_met]]
-        rest += [Difference("different", source[i], table[i]) for i in np.flatnonzero(differs).tolist()]
-        findings.settle(source[settled], rest, int(differs.sum()))
-    findings.first = rest
-    findings.first = findings.in_order()[:most]
+def settled(
+    database: Database, printer: Printer, dataset: str, open_rows: Prints, go_on: Callable[[], None]
+) -> Verdict:
+    """What is missing or different after all; what is fine elsewhere is no longer expected of the sample."""
+    nothing = open_rows[:0]
+    if not len(open_rows):
+        return Verdict(0, nothing, nothing, (nothing, nothing), nothing, nothing)
+    source = open_rows[np.argsort(open_rows[:, KEY], kind="stable")]
+    table, is_met, chunks = _looked_up(database, printer, dataset, source, go_on)
+    wins = (source[:, VALUES] == table[:, VALUES]) | outranks(table, source)
+    is_fine = is_met & wins & among(table[:, ORIGIN] >> ROW_BITS, chunks)
+    differs = is_met & ~is_fine
+    return Verdict(
+        expected=-int(is_fine.sum()),
+        missing=source[~is_met],
+        extra=nothing,
+        different=(source[differs], table[differs]),
+        unverified=nothing,
+        mended=nothing,
+    )
 
 
-def _looked_up(database: Database, printer: Printer, source: Prints, go_on: Callable[[], None]) -> tuple[Prints, Mask]:
-    """For each source row (in order of KEY) the table's row of that key, and whether there is one."""
+def _looked_up(
+    database: Database, printer: Printer, dataset: str, source: Prints, go_on: Callable[[], None]
+) -> tuple[Prints, Mask, Ids]:
+    """For each source row (in order of KEY) the table's row of that key, and whether there is one; the chunks that are
+    in the table by then, for a load may have come between."""
     met = np.zeros(len(source), np.bool_)
     table = np.zeros_like(source)
-    for _, prints in printed_rows(database, printer, (), go_on):
-        at = np.searchsorted(source[:, KEY], prints[:, KEY])
-        at = np.minimum(at, len(source) - 1)
-        found = (source[at, KEY] == prints[:, KEY]) & (source[at, KEY_2] == prints[:, KEY_2])
-        met[at[found]] = True
-        table[at[found]] = prints[found]
-    return table, met
+    with database.reading() as tx:
+        chunks = [
+            row["number"] for row in tx.run("verify_chunks", dataset=dataset).rows if row["state"] == ChunkState.DONE
+        ]
+        for rows in table_rows(database, tx, printer.contract):
+            go_on()
+            prints = printer.prints(rows)
+            at = np.minimum(np.searchsorted(source[:, KEY], prints[:, KEY]), len(source) - 1)
+            found = (source[at, KEY] == prints[:, KEY]) & (source[at, KEY_2] == prints[:, KEY_2])
+            met[at[found]] = True
+            table[at[found]] = prints[found]
+    return table, met, np.array(chunks, np.int64)

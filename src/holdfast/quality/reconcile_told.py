@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -175,5 +176,7 @@ def _plain(value: Any) -> Any:
             return value.isoformat(" ")
         case date():
             return value.isoformat()
+        case float() if not math.isfinite(value):
+            return str(value)
         case _:
             return value

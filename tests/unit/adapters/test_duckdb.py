@@ -26,6 +26,7 @@ from holdfast.domain.errors import (
     DatabaseUnavailable,
     StatementFailed,
 )
+from holdfast.domain.origin import ODD_COLUMN
 from holdfast.domain.table import ColumnDefinition, IndexDefinition, MergeShape, TableDefinition
 from holdfast.domain.types import parse_type
 from holdfast.ports.database import Database
@@ -243,3 +244,20 @@ def test_a_statement_a_signal_ends_is_a_lost_connection_and_other_errors_stay_wh
     assert found is not None
     assert found.kind is ConnectionLost
     assert DuckdbEngine().fault(RuntimeError("something else")) is None
+
+
+def test_days_that_no_source_can_say_are_told_apart_by_a_scan(tmp_path: Path) -> None:
+    """Infinity, and years for which Python has no date: NULL with the value in its own words, as any other oddity."""
+    moment = "timestamp(%Y-%m-%d %H:%M:%S, UTC)"
+    columns = [(name, parse_type(kind)) for name, kind in (("day", "date"), ("seen", moment), ("_origin", "bigint"))]
+    with closing(connect(f"duckdb:///{tmp_path}/t.db")) as database:
+        with database.transaction() as tx:
+            tx.execute("CREATE TABLE t (day DATE, seen TIMESTAMPTZ, _origin BIGINT)")
+            tx.execute(
+                "INSERT INTO t VALUES ('9999-12-31', 'infinity', 1), ('-infinity', NULL, 2), ('12024-01-01', NULL, 3)"
+            )
+        with database.reading() as tx:
+            rows = [row for batch in database.scan(tx, "t", columns) for row in batch.to_pylist()]
+    assert [str(row["day"]) for row in rows] == ["9999-12-31", "None", "None"]
+    assert [row["seen"] for row in rows] == [None] * 3
+    assert [row[ODD_COLUMN].split("=")[0] for row in rows] == ["seen", "day", "day"]

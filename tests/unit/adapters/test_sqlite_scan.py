@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.adapters.databases import connect
+from holdfast.adapters.databases.sqlite_scan import BATCH_ROWS
 from holdfast.domain.origin import ODD_COLUMN
 from holdfast.domain.types import parse_type
 from holdfast.ports.database import Database
@@ -60,6 +61,21 @@ def test_other_columns_hold_nothing_odd_unnoticed(database: Database) -> None:
     with database.reading() as tx:
         rows = next(database.scan(tx, "t", COLUMNS)).to_pylist()
     assert [row[ODD_COLUMN] for row in rows] == [None, "day='24.06.2024' name=b'x' ", "day=5 "]
+
+
+def test_text_that_is_no_utf_8_ends_no_scan(database: Database) -> None:
+    """The driver refuses it in the second batch; each row comes once all the same."""
+    with database.transaction() as tx:
+        tx.insert_many(
+            "t", ({"amount": i, "day": "2024-06-24", "name": "\u20ac", "_origin": i} for i in range(BATCH_ROWS + 100))
+        )
+        tx.execute(f"UPDATE t SET name = CAST(x'ff41' AS TEXT) WHERE _origin = {BATCH_ROWS + 50}")
+    with database.reading() as tx:
+        rows = [row for batch in database.scan(tx, "t", COLUMNS) for row in batch.to_pylist()]
+    assert [row["amount"] for row in rows] == list(range(BATCH_ROWS + 100))
+    assert {row["amount"]: row[ODD_COLUMN] for row in rows if row["name"] != "\u20ac"} == {
+        BATCH_ROWS + 50: "name='\\udcffA' "
+    }
 
 
 def test_any_number_of_ranges_may_be_asked_for(database: Database) -> None:

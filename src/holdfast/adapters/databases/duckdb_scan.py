@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from holdfast.adapters.databases.definitions import is_aware
 from holdfast.adapters.databases.identifiers import quote
@@ -14,6 +15,8 @@ from holdfast.adapters.databases.scanning import typed
 from holdfast.domain.types import ColumnType, Kind
 
 BATCH_ROWS = 100_000
+DAY_US = 86_400_000_000
+FIRST_DAY, END_DAY = -719_162, 2_932_897  # days from 1970 to 0001-01-01, and to the day after 9999-12-31
 
 
 def scan(
@@ -24,7 +27,18 @@ def scan(
     driver.execute(f"SELECT {fields} FROM {table}" + (f" WHERE {where}" if where else ""))  # noqa: S608 - quoted
     for batch in _reader(driver):
         if batch.num_rows:
-            yield typed(batch.columns, columns, lambda array, kind: array.cast(kind))
+            yield typed(batch.columns, columns, _convert)
+
+
+def _convert(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Raises ArrowInvalid for days that no source can say: infinity, and years beyond 1 to 9999."""
+    array = array.cast(wanted)
+    if pa.types.is_date(wanted) or pa.types.is_timestamp(wanted):
+        bounds = pc.min_max(array.cast(pa.int32() if pa.types.is_date(wanted) else pa.int64())).as_py()
+        a_day = 1 if pa.types.is_date(wanted) else DAY_US
+        if bounds["min"] is not None and not FIRST_DAY * a_day <= bounds["min"] <= bounds["max"] < END_DAY * a_day:
+            raise pa.ArrowInvalid("no day of the years 1 to 9999")
+    return array
 
 
 def _reader(driver: Any) -> Iterator[pa.RecordBatch]:

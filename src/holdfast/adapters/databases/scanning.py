@@ -89,8 +89,6 @@ def typed(arrays: Sequence[pa.Array | Sequence[Any]], columns: Names, convert: C
 
 
 def _converted(values: pa.Array | Sequence[Any], wanted: pa.DataType, convert: Convert) -> pa.Array:
-    if isinstance(values, pa.Array) and values.type == wanted:
-        return values
     array = values if isinstance(values, pa.Array) else pa.array(values)
     return pa.nulls(len(array), wanted) if pa.types.is_null(array.type) else convert(array, wanted)
 
@@ -105,7 +103,15 @@ def _one_by_one(
         try:
             parts.append(_converted(values[row : row + 1], wanted, convert))
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            value = values[row].as_py() if isinstance(values, pa.Array) else values[row]
-            strange[row] = repr(value)
+            strange[row] = _text_of(values[row])
             parts.append(pa.nulls(1, wanted))
     return pa.concat_arrays(parts), strange
+
+
+def _text_of(value: Any) -> str:
+    if not isinstance(value, pa.Scalar):
+        return repr(value)
+    try:
+        return repr(value.as_py())
+    except (OverflowError, ValueError):  # a day that Python has no date for
+        return f"{value.value} of {value.type}"

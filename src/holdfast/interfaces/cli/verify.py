@@ -64,7 +64,9 @@ def _share(text: str) -> float:
     except ValueError:
         percent = 0.0
     if not 0 < percent <= 100:
-        raise UsageError(f"--sample {text!r} is no share of the chunks", hint="write a percentage, as in: --sample 5%")
+        raise UsageError(
+            f"--sample {text!r} is no share of the chunks", hint="write a percentage above 0 and up to 100: --sample 5%"
+        )
     return percent / 100
 
 
@@ -104,6 +106,7 @@ _NEXT = {
     "unverified": "bring those sources back and verify again; without them nobody can tell",
 }
 _WORDS = {"done": "proved", "different": "DIFFERENT", "unverified": "UNVERIFIED"}
+_WORDS_OF_A_SAMPLE = {**_WORDS, "done": "nothing differs"}
 
 
 def _tell(verified: Verified) -> None:
@@ -118,7 +121,7 @@ def _tell(verified: Verified) -> None:
     ]
     more = [(proof.unverified_rows, "unverified"), (proof.mended, "mended since"), (proof.lost, "lost")]
     said = " · ".join(f"{number(count)} {word}" for count, word in [*counts, *(pair for pair in more if pair[0])])
-    word = _WORDS[proof.status] + (" (sample)" if proof.sample else "")
+    word = f"{_WORDS_OF_A_SAMPLE[proof.status]} (sample)" if proof.sample else _WORDS[proof.status]
     output.line(f"{proof.dataset}  {word}  {said} · {verified.duration_s:.1f} s · run {verified.run_id}")
     if proof.sample:
         sample = proof.sample
