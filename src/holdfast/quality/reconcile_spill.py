@@ -56,7 +56,7 @@ class Spill:
         else:
             counts = np.array([len(prints)])
         begin = self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(prints).tobytes())
+        self._file.write(np.ascontiguousarray(prints).data)
         self._bounds.append((begin, np.concatenate([[0], np.cumsum(counts)])))
 
     def bucket(self, number: int) -> Prints:

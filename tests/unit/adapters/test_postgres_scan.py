@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from holdfast.adapters.databases import connect, postgres_scan
@@ -46,3 +48,16 @@ def test_pages_and_copy_tell_the_same(postgres_url: str, monkeypatch: pytest.Mon
     assert [row["document"] for row in found] == ['{"a": 1.50}', None, '"x"']
     assert [row[ODD_COLUMN] for row in found] == [None, None, "amount='NaN' day='infinity' at='-infinity' "]
     assert [row["_origin"] for row in some] == [2]
+
+
+def test_long_values_that_are_kept_small_are_never_joined(postgres_url: str) -> None:
+    """A text of them all would be longer than PostgreSQL makes one, or than memory holds: 120 MB here, 2 on disk."""
+    columns = [("name", parse_type("string")), ("_origin", parse_type("bigint"))]
+    with closing(connect(postgres_url)) as database:
+        with database.transaction() as tx:
+            tx.execute("CREATE TABLE t (name text, _origin bigint)")
+            tx.execute("INSERT INTO t SELECT repeat('x', 200000), i FROM generate_series(1, 600) AS i")
+        with database.reading() as tx:
+            sizes = [(batch.num_rows, batch.nbytes) for batch in database.scan(tx, "t", columns)]
+    assert sum(rows for rows, _ in sizes) == 600
+    assert max(size for _, size in sizes) < 3 * postgres_scan.COPY_BYTES

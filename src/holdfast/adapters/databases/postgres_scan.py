@@ -19,7 +19,7 @@ from holdfast.domain.types import ColumnType, Kind
 
 PAGES = 256
 COPY_BYTES = 4 * 1024 * 1024
-BESIDE_BYTES_MAX = 64 * 1024 * 1024  # of long values kept beside the rows: a text joined of them could be any size
+BESIDE_BYTES_MAX = 1024 * 1024  # of long values beside the rows; compressed, they may be a hundred times as long
 TID_RANGE_VERSION = 140_000
 _SETTINGS = (
     "SELECT set_config('datestyle', 'ISO, YMD', true), set_config('extra_float_digits', '1', true),"
@@ -28,7 +28,7 @@ _SETTINGS = (
 _SIZES = """
 SELECT relkind = 'r' AND NOT relhassubclass AS is_plain,
        pg_relation_size(oid) / current_setting('block_size')::int AS pages,
-       pg_table_size(oid) - pg_relation_size(oid) AS beside
+       COALESCE(pg_relation_size(NULLIF(reltoastrelid, 0)), 0) AS beside
 FROM pg_class WHERE oid = CAST(%s AS regclass)
 """
 
