@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,11 @@ from tests.support.postgres_server import PostgresServer
 settings.register_profile("ci", derandomize=True)  # there, a failure must be the change's; elsewhere, look further
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+MEMORY, MEMORY_BYTES_MIN = Path("/dev/shm"), 8 << 30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
+    os.environ["TMPDIR"] = str(MEMORY)  # tests kill processes, not machines: none has to wait for a disk
+    tempfile.tempdir = None
 
 ENGINES = ("sqlite", "postgres", "duckdb")
 SHARED = ("sqlite", "postgres")  # several processes at a time may have such a database open

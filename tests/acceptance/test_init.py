@@ -19,16 +19,8 @@ FILES = {".gitignore", "holdfast.toml", "contracts/usage.toml", "data/usage.csv"
 
 
 def holdfast(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    return subprocess.run(
-        [sys.executable, "-m", "holdfast.interfaces.cli.main", *arguments],
-        cwd=cwd,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    code, out, err = run_cli(*arguments, cwd=cwd, env=environment, deadline_s=120)
+    return subprocess.CompletedProcess(arguments, code, out, err)
 
 
 def files_under(directory: Path) -> set[str]:

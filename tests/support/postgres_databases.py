@@ -38,7 +38,7 @@ UNION ALL SELECT 'event trigger' FROM pg_event_trigger
 UNION ALL SELECT 'privilege' FROM pg_default_acl
 UNION ALL SELECT 'large object' FROM pg_largeobject_metadata
 UNION ALL SELECT 'setting' FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
-    WHERE d.datname = current_database()
+    WHERE d.datname = current_database() AND s.setconfig <> ARRAY['synchronous_commit=off']
 UNION ALL SELECT 'access' FROM pg_database WHERE datname = current_database() AND datacl IS NOT NULL
 UNION ALL SELECT 'transaction' FROM pg_prepared_xacts WHERE database = current_database()
 """
@@ -71,6 +71,7 @@ class PostgresDatabases:
     def _create(self) -> str:
         name = f"holdfast_test_{uuid.uuid4().hex}"
         self._administer("CREATE DATABASE {}", name)
+        self._administer("ALTER DATABASE {} SET synchronous_commit = off", name)  # no test loses the server's machine
         return name
 
     def _drop(self, name: str) -> None:
