@@ -28,6 +28,8 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
     os.environ["TMPDIR"] = str(MEMORY)  # tests kill processes, not machines: none has to wait for a disk
     tempfile.tempdir = None
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each new process of a test compiles all of Holdfast again
+
 ENGINES = ("sqlite", "postgres", "duckdb")
 SHARED = ("sqlite", "postgres")  # several processes at a time may have such a database open
 URLS = {"mysql": "mysql_ready_url"}  # where it is not ENGINE_url

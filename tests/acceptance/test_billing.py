@@ -31,9 +31,9 @@ def days(first: str, count: int) -> list[str]:
 
 
 @pytest.mark.also_on("mysql")
-def test_a_late_bill_and_a_corrected_rate_rebuild_their_month(database_url: str, tmp_path: Path) -> None:
+def test_a_late_bill_and_a_corrected_rate_rebuild_their_month(shared_url: str, tmp_path: Path) -> None:
     made = {"bills": 4, "months": 2, "days": 7}
-    project = ExampleProject("billing", tmp_path / "billing", database_url, made)
+    project = ExampleProject("billing", tmp_path / "billing", shared_url, made)
     truth, late, corrected = project.truth, project.truth["late"], project.truth["corrected"]
     fetch = ("fx", "fetch", "--from", truth["first_rate_day"], "--to", truth["last_day"])
     project.run("load", "usage")

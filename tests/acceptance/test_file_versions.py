@@ -12,8 +12,8 @@ BOTH = pytest.mark.parametrize("disposition", ["merge", "append"])
 
 
 @pytest.fixture
-def project(database_url: str, tmp_path: Path, disposition: str) -> ItemsProject:
-    return ItemsProject(tmp_path / "project", database_url, disposition)
+def project(shared_url: str, tmp_path: Path, disposition: str) -> ItemsProject:
+    return ItemsProject(tmp_path / "project", shared_url, disposition)
 
 
 @BOTH
@@ -113,9 +113,9 @@ def test_of_several_files_the_later_name_wins(project: ItemsProject) -> None:
 
 
 @pytest.mark.parametrize("disposition", ["append"])
-def test_a_changed_file_can_be_refused(database_url: str, tmp_path: Path, disposition: str) -> None:
+def test_a_changed_file_can_be_refused(shared_url: str, tmp_path: Path, disposition: str) -> None:
     """on_changed_file = "refuse": a file that only grew is no change; one that says something else is."""
-    project = ItemsProject(tmp_path / "project", database_url, disposition, top='on_changed_file = "refuse"')
+    project = ItemsProject(tmp_path / "project", shared_url, disposition, top='on_changed_file = "refuse"')
     project.write(HEADER + items(1, 60))
     project.load()
     project.write(HEADER + items(1, 80))

@@ -12,8 +12,8 @@ from tests.acceptance.items_project import HEADER, ItemsProject, as_rows, items
 
 
 @pytest.fixture
-def project(database_url: str, tmp_path: Path) -> ItemsProject:
-    project = ItemsProject(tmp_path / "project", database_url)
+def project(shared_url: str, tmp_path: Path) -> ItemsProject:
+    project = ItemsProject(tmp_path / "project", shared_url)
     project.write(HEADER + items(1, 40) + "41,item,bad\n")
     return project
 

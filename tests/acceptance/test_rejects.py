@@ -27,8 +27,8 @@ def mend(exported: Path, mended: Path, fixes: dict[str, dict[str, str]]) -> None
 
 
 @pytest.fixture
-def project(database_url: str, tmp_path: Path) -> ItemsProject:
-    return ItemsProject(tmp_path / "project", database_url)
+def project(shared_url: str, tmp_path: Path) -> ItemsProject:
+    return ItemsProject(tmp_path / "project", shared_url)
 
 
 def test_list_and_show_say_where_and_why(project: ItemsProject) -> None:
@@ -104,8 +104,8 @@ def test_after_the_contract_was_mended_rejects_load_as_they_are(project: ItemsPr
 
 
 @pytest.mark.also_on("mysql")
-def test_an_append_replays_each_row_once(database_url: str, tmp_path: Path) -> None:
-    project = ItemsProject(tmp_path / "project", database_url, "append")
+def test_an_append_replays_each_row_once(shared_url: str, tmp_path: Path) -> None:
+    project = ItemsProject(tmp_path / "project", shared_url, "append")
     project.write(HEADER + GOOD + BROKEN)
     project.load()
     exported, mended = project.directory / "rejects.csv", project.directory / "mended.csv"
@@ -149,6 +149,7 @@ def test_a_budget_in_rows_stops_the_load(project: ItemsProject) -> None:
     assert project.told("status")["datasets"][0]["stopped"] == []
 
 
+@pytest.mark.also_on("duckdb")
 def test_workers_share_one_budget(project: ItemsProject) -> None:
     """However they race, what they commit together is within it, and the error is the same as a lone worker's."""
     lines = [f"{n},item,{'bad' if n % 10 == 0 else '1.00'}\n" for n in range(1, 1001)]

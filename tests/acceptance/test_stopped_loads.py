@@ -16,11 +16,11 @@ BAD = "31,item,bad\n32,item,bad\n"
     ("disposition", "publish"), [("merge", "auto"), ("merge", "load"), ("append", "auto"), ("replace", "auto")]
 )
 def test_a_load_over_its_budget_goes_on_with_the_mended_file(
-    database_url: str, tmp_path: Path, disposition: str, publish: str
+    shared_url: str, tmp_path: Path, disposition: str, publish: str
 ) -> None:
     """The new version takes the place of the one that was stopped; its bad rows count no more."""
     top = f'publish = "{publish}"\nmax_rejects = 1'
-    project = ItemsProject(tmp_path / "project", database_url, disposition, top=top)
+    project = ItemsProject(tmp_path / "project", shared_url, disposition, top=top)
     project.write(HEADER + items(1, 30) + BAD + items(33, 60))
     project.refused("load", "items", exit_code=3)
     project.write(HEADER + items(1, 60))
@@ -32,9 +32,9 @@ def test_a_load_over_its_budget_goes_on_with_the_mended_file(
     assert (status["ready"], status["claimed"], status["landed"], status["failed"]) == (0, 0, 0, 0)
 
 
-def test_a_file_that_is_gone_does_not_keep_others_from_loading(database_url: str, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_does_not_keep_others_from_loading(shared_url: str, tmp_path: Path) -> None:
     """Exit 1 as long as its rows are owed, and what else there is gets loaded."""
-    project = ItemsProject(tmp_path / "project", database_url)
+    project = ItemsProject(tmp_path / "project", shared_url)
     first = project.write(HEADER + items(1, 60), "a.csv")
     code, _, err = project.run("load", "items", HOLDFAST_FAULT="parse.begun:2=kill")
     assert code == -signal.SIGKILL, err

@@ -11,7 +11,7 @@ import pytest
 from tests.support.usage_forms import UsageInForm
 from tests.support.usage_project import UsageProject
 
-KILLS = {"1": 14, "4": 4}  # per engine, by the number of workers
+KILLS = {"1": 10, "4": 4}  # per engine, by the number of workers
 
 KILLS_A_FORM = 6
 
@@ -24,7 +24,7 @@ def test_random_kills(workers: str, database_url: str, tmp_path: Path) -> None:
     while kills < most:
         number += 1
         url = database_url if number == 1 else f"sqlite:///{tmp_path}/{number}.db"
-        project = UsageProject(tmp_path / f"project{number}", url, rows=40_000, chunk_bytes=16_384)
+        project = UsageProject(tmp_path / f"project{number}", url, rows=24_000, chunk_bytes=16_384)
         kills += _kill_until_done(project, workers, moments, most - kills)
         at_work += project.workers_left()
         project.load_until_done("--workers", workers)

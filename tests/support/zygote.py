@@ -21,6 +21,7 @@ import pkgutil
 import socket
 import subprocess
 import sys
+import threading
 import types
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,13 +97,12 @@ def preload() -> None:
         importlib.import_module(name)
     package = importlib.import_module("holdfast")
     for module in pkgutil.walk_packages(package.__path__, "holdfast."):
-        if "duckdb" in module.name:
-            continue  # its extension module complains at the exit of a process whose objects were frozen
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as missing:
             if (missing.name or "").startswith("holdfast"):
                 raise
+    _keep_command_line()
     threads = [Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     if len(threads) > 1:
         raise RuntimeError(f"an import starts threads, and none would be there after a fork: {threads}; see QUIET")
@@ -110,12 +110,22 @@ def preload() -> None:
     gc.freeze()  # else the first collection in each child would copy all pages
 
 
+def _keep_command_line() -> None:
+    """Typer makes the tree of commands anew for each call, which takes as long as many a command."""
+    from typer import main as typer_main
+
+    from holdfast.interfaces.cli.main import app
+
+    command = typer_main.get_command(app)
+    typer_main.get_command = lambda _app: command
+
+
 def wait_for_job(requests: socket.socket, script: str) -> list[str]:
     """Fork for every request. Returns in the forked process only, with the command's arguments."""
     while True:
         job, files, _, _ = socket.recv_fds(requests, JOB_BYTES_MAX, 2)
         if not job:
-            sys.exit()  # the tests ended
+            os._exit(0)  # the tests ended; freeing what it holds is nobody's need
         told = json.loads(job)
         ready, tell_ready = os.pipe()
         middle = os.fork()
@@ -169,7 +179,19 @@ def run() -> None:
     sys.argv = [script, *arguments]
     from holdfast.interfaces.cli.main import main
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        _leave(end.code)
+
+
+def _leave(code: object) -> None:
+    """What an interpreter does at its end, but for freeing every object: that would copy the warm process's pages."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def _lasting(session: str) -> str:
     return re.sub(r"[\d,]+ updated · [\d,]+ unchanged · (?:[\d,]+ superseded · )?", "", masked)
 
 
-def test_the_ledgers_queries_and_columns(database_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", database_url, rows=300)
+def test_the_ledgers_queries_and_columns(shared_url: str, tmp_path: Path) -> None:
+    project = UsageProject(tmp_path / "project", shared_url, rows=300)
     project.load()
     for query in blocks("docs/ledger.md", "sql"):
         rows = project.query(query.strip().rstrip(";").replace("ops_", project.ops("")))
@@ -73,10 +73,10 @@ def test_the_ledgers_queries_and_columns(database_url: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("top", ["", 'publish = "load"'], ids=["chunk", "load"])
 @pytest.mark.parametrize("disposition", ["merge", "append"])
 def test_failed_chunks_are_given_up_as_operations_says(
-    database_url: str, tmp_path: Path, disposition: str, top: str
+    shared_url: str, tmp_path: Path, disposition: str, top: str
 ) -> None:
     """The load ends without them; should the file come back, what was given up is loaded and nothing twice."""
-    project = ItemsProject(tmp_path / "project", database_url, disposition, top=top)
+    project = ItemsProject(tmp_path / "project", shared_url, disposition, top=top)
     gone = project.write(HEADER + items(1, 60), "a.csv")
     project.write(HEADER + items(101, 110), "b.csv")
     assert project.run("load", "items", HOLDFAST_FAULT="claim.made:3=kill")[0] == -signal.SIGKILL
@@ -92,8 +92,8 @@ def test_failed_chunks_are_given_up_as_operations_says(
     project.check_balance()
 
 
-def test_a_dataset_is_forgotten_as_operations_says(database_url: str, tmp_path: Path) -> None:
-    project = ItemsProject(tmp_path / "project", database_url)
+def test_a_dataset_is_forgotten_as_operations_says(shared_url: str, tmp_path: Path) -> None:
+    project = ItemsProject(tmp_path / "project", shared_url)
     project.write(HEADER + items(1, 60))
     first = project.load()
     assert project.load()["read"] == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import holdfast
 from holdfast.domain.contract import Contract, contract_from
-from holdfast.domain.origin import CHUNK_STEP
+from holdfast.engine import ledger
 
 COLUMN = {"name": "n", "type": "int"}
 
@@ -33,9 +35,10 @@ def test_a_file_that_becomes_a_copy_lets_its_own_rows_go(tmp_path: Path) -> None
     assert load(tmp_path, {"a.csv": [], "b.csv": []}) == []
 
 
-def test_a_full_gap_between_chunk_numbers_doubles_no_row(tmp_path: Path) -> None:
+def test_a_full_gap_between_chunk_numbers_doubles_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "CHUNK_STEP", 10)  # a gap that is full sooner
     tail: list[int | str] = list(range(1_000, 1_060))
-    for edit in range(CHUNK_STEP + 3):
+    for edit in range(10 + 3):
         assert load(tmp_path, {"a.csv": [edit, *tail]}) == [edit, *tail]
 
 

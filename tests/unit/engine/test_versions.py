@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import holdfast
 from holdfast.domain.contract import contract_from
 from holdfast.domain.errors import ContractError
-from holdfast.domain.origin import CHUNK_STEP
+from holdfast.engine import ledger
 
 CONTRACT = contract_from(
     {
@@ -80,10 +80,11 @@ def test_a_corrected_row_does_not_beat_a_later_one_of_its_chunks_neighbours(tmp_
     }
 
 
-def test_a_gap_that_is_full_costs_a_reload_not_the_order(tmp_path: Path) -> None:
+def test_a_gap_that_is_full_costs_a_reload_not_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "CHUNK_STEP", 10)  # a gap that is full sooner
     url = f"sqlite:///{tmp_path}/items.db"
     tail = [(100 + i, 0) for i in range(30)]
-    for edit in range(CHUNK_STEP + 5):
+    for edit in range(10 + 5):
         found = load(tmp_path, url, [(1, edit), (2, 0), *tail, (1, 1_000)])
     assert found[1] == 1_000
 
