@@ -42,7 +42,7 @@ def expected_by_code(project: UsageProject) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize(("rows", "workers", "crlf"), [(1_000_000, 1, False), (300_000, 4, True)])
+@pytest.mark.parametrize(("rows", "workers", "crlf"), [(600_000, 1, False), (150_000, 4, True)])
 def test_many_rows(database_url: str, tmp_path: Path, rows: int, workers: int, crlf: bool) -> None:
     """Counts, rejects by kind and sums of money are those of the generator, whoever did the work."""
     size = {"rows": rows, "dup": 0.02, "bad": 0.001, "chunk_bytes": rows * 4}
@@ -58,7 +58,7 @@ def test_many_rows(database_url: str, tmp_path: Path, rows: int, workers: int, c
 
 def test_what_was_loaded_is_known(database_url: str, tmp_path: Path) -> None:
     """Run again, delivered under another name, or named by a run key: nothing to do, and the table is the same."""
-    project = UsageProject(tmp_path / "project", database_url, rows=1_000, fresh=True)
+    project = UsageProject(tmp_path / "project", database_url, rows=1_000)
     code, out, err = project.run("load", "usage", "--json", "--run-key", "2026-11-21")
     assert code == 0, err
     first = json.loads(out)

@@ -68,7 +68,7 @@ def test_a_dead_workers_chunk_is_taken_over_at_once(database_url: str, tmp_path:
 
 
 def test_told_to_stop_it_finishes_the_chunk_in_hand(shared_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", shared_url, rows=24_000, chunk_bytes=8_192)
+    project = UsageProject(tmp_path / "project", shared_url, rows=12_000, chunk_bytes=8_192)
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         with project.start("load", "usage", "--json") as load:
             load.wait_until(lambda: _is_working(project), deadline_s=60, what="a chunk in hand")
@@ -99,7 +99,7 @@ def _is_working(project: UsageProject) -> bool:
 
 
 def test_without_grace_the_chunk_in_hand_is_rolled_back(shared_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", shared_url, rows=24_000, chunk_bytes=8_192)
+    project = UsageProject(tmp_path / "project", shared_url, rows=12_000, chunk_bytes=8_192)
     with project.start("load", "usage", "--grace", "0") as load:
         load.wait_until(lambda: _some_done(project), deadline_s=60, what="a first chunk")
         load.signal(signal.SIGTERM)
@@ -122,7 +122,7 @@ def test_two_loads_started_at_once_on_an_empty_database(shared_url: str, tmp_pat
 
 
 def test_bare_workers_share_a_file_with_a_load(shared_url: str, tmp_path: Path) -> None:
-    project = UsageProject(tmp_path / "project", shared_url, rows=30_000, chunk_bytes=8_192)
+    project = UsageProject(tmp_path / "project", shared_url, rows=15_000, chunk_bytes=8_192)
     with project.start("load", "usage", "--json") as load:
         load.wait_until(lambda: _some_done(project), deadline_s=60, what="a first chunk")
         code, out, err = project.run("work", "--json")

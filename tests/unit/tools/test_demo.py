@@ -39,7 +39,7 @@ def test_money_is_counted_in_exact_cents(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def shown() -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.demo", "--rows", "150000"],
+        [sys.executable, "-m", "tools.demo", "--rows", "100000"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
