@@ -47,7 +47,6 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ledger_9_view_pipeline_logs",
     ),
     10: ("ledger_10_reject_mended",),
-    11: ("ledger_11_view_pipeline_checkpoint",),
 }
 LATEST = max(MIGRATIONS)
 
